@@ -1,0 +1,93 @@
+"""Shared fixtures: the shipped checkpoint, a tiny one of the same classes, a running app. No test needs a network."""
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # read when the libraries are imported
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_network() -> Iterator[None]:
+    """Refuse connections to other machines, so that passing offline is not an accident."""
+    connect = socket.socket.connect
+
+    def local_only(self: socket.socket, address: object) -> None:
+        if isinstance(address, tuple) and address[0] not in ("127.0.0.1", "::1", "localhost"):
+            raise OSError(f"The tests must not reach {address[0]}.")
+        connect(self, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", local_only)
+        yield
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole pipeline folder of the real classes at their tiny presets, with random weights."""
+    import torch
+
+    from tryon.models.annotator import PRESETS as ANNOTATORS
+    from tryon.models.annotator import Annotator
+    from tryon.models.efficient_unet import PRESETS as EFFICIENT
+    from tryon.models.efficient_unet import EfficientUNet
+    from tryon.models.parallel_unet import PRESETS as PARALLEL
+    from tryon.models.parallel_unet import ParallelUNet
+    from tryon.pipeline import TryOnPipeline, make_scheduler
+
+    folder = tmp_path_factory.mktemp("checkpoints") / "tiny"
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        TryOnPipeline(
+            base_unet=ParallelUNet(**PARALLEL["tiny-128"]),
+            sr256_unet=ParallelUNet(**PARALLEL["tiny-256"]),
+            sr1024_unet=EfficientUNet(**EFFICIENT["tiny-1024"]),
+            annotator=Annotator(**ANNOTATORS["tiny"]),
+            scheduler=make_scheduler(),
+        ).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_pipeline(tiny_folder: Path):
+    """The pipeline of `tiny_folder`; what it paints is noise, but every part of it is real."""
+    from tryon import load_pipeline
+
+    return load_pipeline(tiny_folder, device="cpu")
+
+
+@pytest.fixture(scope="session")
+def pipeline():
+    """The checkpoint that ships, as a user loads it."""
+    from tryon import load_pipeline
+
+    return load_pipeline("small", device="cpu")
+
+
+@pytest.fixture(scope="session")
+def person_file() -> Path:
+    """An example person that ships."""
+    return sorted((ROOT / "examples" / "persons").glob("*.*"))[0]
+
+
+@pytest.fixture(scope="session")
+def garment_file() -> Path:
+    """An example garment that ships."""
+    return sorted((ROOT / "examples" / "garments").glob("*.*"))[0]
+
+
+@pytest.fixture(scope="session")
+def app_url(pipeline) -> Iterator[str]:
+    """Address of a running app that serves the shipped checkpoint."""
+    import app
+
+    demo = app.create_demo(lambda: pipeline)
+    _, url, _ = app.launch(demo, prevent_thread_lock=True, server_name="127.0.0.1", quiet=True)
+    yield url
+    demo.close()
