@@ -72,14 +72,17 @@ def default_pipeline() -> TryOnPipeline:
 
 
 def read_upload(upload: dict | None, what: str) -> Image.Image:
-    """The picture behind an upload (gradio has made sure that its path lies in the upload folder).
+    """The picture behind an upload.
 
     Raises:
-        InputError: nothing was sent, or `read_image` refuses it.
+        InputError: nothing was sent, it is gone, or `read_image` refuses it.
     """
     if not upload or not upload.get("path"):
         raise InputError(f"There is no {what} picture: choose an example or upload a photo.")
-    return read_image(upload["path"])
+    path = Path(upload["path"]).resolve()
+    if not path.is_relative_to(Path(get_upload_folder()).resolve()) or not path.is_file():  # gradio lets others pass
+        raise InputError(f"The {what} picture is not here any more: upload it again.")
+    return read_image(path)
 
 
 def check_settings(category: str, num_inference_steps: float | None, guidance_scale: float | None, seed: float | None):
@@ -160,8 +163,8 @@ def picture_column(what: str, folder: Path) -> tuple[gr.Image, str | None]:
     """A picture to upload with a gallery of examples below it; also returns the first example."""
     paths = sorted(str(path) for path in folder.glob("*") if path.suffix in (".jpg", ".png", ".webp"))
     with gr.Column(min_width=300):
-        alt = f"The chosen {what} picture"
-        picture = gr.Image(label=what.capitalize(), height=420, elem_id=what, buttons=[], alt_text=alt)
+        look = {"elem_id": what, "height": 420, "buttons": [], "alt_text": f"The chosen {what} picture"}
+        picture = gr.Image(label=what.capitalize(), **look)
         captioned = [(path, Path(path).stem.replace("_", " ")) for path in paths]  # captions are alt texts
         still = {"allow_preview": False, "interactive": False, "buttons": [], "show_label": False}
         look = {"elem_id": folder.name, "elem_classes": "examples", "object_fit": "cover"}
@@ -246,9 +249,8 @@ def create_demo(get_pipeline: Callable = default_pipeline, examples: Path = EXAM
                 go = gr.Button("Try it on", variant="primary", size="lg", elem_id="go")
                 progress = gr.HTML(visible=False)
                 preview = gr.Image(visible=False, interactive=False, height=420, buttons=[], elem_id="preview")
-                slider = gr.ImageSlider(
-                    label="Before and after", visible=False, interactive=False, buttons=["fullscreen"], elem_id="result"
-                )
+                view = {"visible": False, "elem_id": "result", "buttons": ["fullscreen"]}
+                slider = gr.ImageSlider(label="Before and after", **view)
                 with gr.Column(visible=False) as outcome:
                     warnings = gr.Markdown()
                     download = gr.DownloadButton("Download", elem_id="download")
@@ -256,7 +258,7 @@ def create_demo(get_pipeline: Callable = default_pipeline, examples: Path = EXAM
                         used_seed = gr.Number(label="Seed of this picture", interactive=False, elem_id="used_seed")
                         again = gr.Button("Use this seed again")
                     with gr.Accordion("Details", open=False):
-                        details = gr.JSON(show_label=False)
+                        details = gr.JSON(label="info", show_label=False)
                 with gr.Accordion("Advanced", open=False):
                     steps = gr.Slider(0, MAX_STEPS, value=0, step=1, label="Steps per stage (0: recommended)")
                     guidance = gr.Slider(0, MAX_GUIDANCE, value=0, step=0.1, label="Guidance (0: recommended)")
@@ -283,15 +285,9 @@ def create_demo(get_pipeline: Callable = default_pipeline, examples: Path = EXAM
 
 def launch(demo: gr.Blocks, **options: object) -> tuple[object, str, str]:
     """Start the server with the settings that the page relies on; `options` as for `gr.Blocks.launch`."""
-    return demo.launch(
-        theme=THEME,
-        css=CSS,
-        allowed_paths=[str(EXAMPLES)],
-        max_file_size="40mb",
-        run_history=False,  # it would keep visitors' photos in the browser
-        ssr_mode=False,
-        **options,
-    )
+    limits = {"allowed_paths": [str(EXAMPLES)], "max_file_size": "40mb"}
+    privacy = {"run_history": False}  # it would keep visitors' photos in their browser
+    return demo.launch(theme=THEME, css=CSS, ssr_mode=False, **limits, **privacy, **options)
 
 
 if __name__ == "__main__":
