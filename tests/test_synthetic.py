@@ -1,0 +1,246 @@
+"""The studio: same seed same pixels, truth that agrees with the pictures, shards that are whole or absent."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+pytest.importorskip("numba", reason="the studio needs the extra `train`")
+
+from tryon.conditions import CATEGORIES
+from tryon.preprocessing.parsing import LABEL
+from tryon.synthetic import pairs
+from tryon.synthetic.body import BodyShape, morph
+from tryon.synthetic.garment import tailor
+from tryon.synthetic.garments import KINDS
+from tryon.synthetic.pairs import PairStream, RenderedPair, render_pair
+from tryon.synthetic.prints import WORDS
+from tryon.synthetic.render import main
+from tryon.synthetic.shards import FIELDS, list_shards, read_shard, write_shard
+from tryon.synthetic.shots import FLOW_SIZE
+
+SIZE = 128
+NOSE, RIGHT_SHOULDER, LEFT_SHOULDER = 0, 2, 5
+
+
+def as_dict(pair: RenderedPair) -> dict[str, np.ndarray]:
+    return {name: np.asarray(value) for name, value in vars(pair).items()}
+
+
+def label_at(parsing: np.ndarray, joint: np.ndarray) -> str:
+    column, row = (joint[:2] * len(parsing)).astype(int)
+    return list(LABEL)[parsing[row, column]]
+
+
+@pytest.fixture(scope="module")
+def rendered() -> list[RenderedPair]:
+    """Eighteen pairs, each with its own people and clothes."""
+    stream = PairStream(7, SIZE, "heldout", reuse=1)
+    return [stream.draw() for _ in range(18)]
+
+
+def test_pair_has_the_agreed_fields(rendered):
+    pair = as_dict(rendered[0])
+    assert tuple(pair) == FIELDS
+    for side in ("", "garment_"):
+        assert pair[f"{side}image"].shape == (SIZE, SIZE, 3)
+        assert pair[f"{side}parsing"].shape == (SIZE, SIZE)
+        assert pair[f"{side}pose"].shape == (18, 3)
+        assert pair[f"{side}image"].dtype == pair[f"{side}parsing"].dtype == np.uint8
+        assert pair[f"{side}pose"].dtype == np.float32
+    assert pair["flow"].shape == (FLOW_SIZE, FLOW_SIZE, 3)
+    assert pair["flow"].dtype == np.float16
+
+
+def test_same_seed_same_pixels():
+    first, again, other = (as_dict(render_pair(seed, 64)) for seed in (3, 3, 4))
+    for name, value in first.items():
+        np.testing.assert_array_equal(value, again[name], err_msg=name)
+    assert (first["image"] != other["image"]).any()
+
+
+def test_every_category_and_kind_of_picture_occurs(rendered):
+    assert {pair.category for pair in rendered} == {0, 1, 2}
+    assert {pair.kind for pair in rendered} == {0, 1, 2}
+
+
+def test_labels_are_the_silhouette(monkeypatch):
+    """Before two backgrounds, exactly the unlabelled pixels change (edges blend both)."""
+    pictures = []
+    for grey in (0.1, 0.9):
+        monkeypatch.setattr(
+            "tryon.synthetic.shots.random_background",
+            lambda rng, size, grey=grey: np.full((size, size, 3), grey, np.float32),
+        )
+        monkeypatch.setattr("tryon.synthetic.picture._develop", lambda linear, *_: linear[::2, ::2])
+        pictures.append(render_pair(11, SIZE))
+    first, second = pictures
+    np.testing.assert_array_equal(first.parsing, second.parsing)
+    changed = (first.image != second.image).any(-1)
+    assert (changed == (first.parsing == LABEL["background"])).mean() > 0.985
+
+
+def test_everyone_is_dressed(rendered):
+    for pair in rendered:
+        labels = set(np.unique(pair.parsing))
+        category = CATEGORIES[pair.category]
+        assert LABEL[category] in labels
+        assert (LABEL["dress"] in labels) == (category == "dress")
+        if category != "dress":
+            assert LABEL["upper"] in labels
+        alone = pair.kind != pairs.KINDS_OF_PICTURE.index("worn")
+        if alone:
+            assert set(np.unique(pair.garment_parsing)) == {0, LABEL[category]}
+
+
+def test_no_skin_shows_through_the_clothes(rendered):
+    """Hardly a pixel of the trunk is skin with cloth on all four sides."""
+    specks = cloth = 0
+    for pair in rendered:
+        worn = np.isin(pair.parsing, [LABEL[name] for name in CATEGORIES])
+        skin = pair.parsing == LABEL["torso_skin"]
+        around = [np.roll(worn, shift, axis) for axis in (0, 1) for shift in (-2, 2)]
+        specks += (skin & np.logical_and.reduce(around)).sum()
+        cloth += worn.sum()
+    assert specks < 0.001 * cloth
+
+
+def test_joints_lie_on_the_body(rendered):
+    on_body, on_face, total = 0, 0, 0
+    for pair in rendered:
+        seen = pair.pose[:, 2] > 0
+        labels = [label_at(pair.parsing, joint) for joint in pair.pose[seen]]
+        on_body += sum(label != "background" for label in labels)
+        total += len(labels)
+        on_face += label_at(pair.parsing, pair.pose[NOSE]) in ("face", "right_hand", "left_hand", "hair")
+        assert ((pair.pose[:, :2] >= 0) & (pair.pose[:, :2] < 1)).all()
+        assert (pair.pose[~seen] == 0).all()
+        assert pair.pose[RIGHT_SHOULDER, 0] < pair.pose[LEFT_SHOULDER, 0]  # they face the camera
+    assert on_body > 0.97 * total
+    assert on_face == len(rendered)
+
+
+@pytest.mark.parametrize("limb", ["arm", "hand", "leg", "shoe"])
+def test_left_and_right_are_the_wearers_own(rendered, limb):
+    """The wearer's right side is nearer to the left edge of the picture."""
+    nearer = 0
+    for pair in rendered:
+        left, right = (np.nonzero(pair.parsing == LABEL[f"{side}_{limb}"])[1] for side in ("left", "right"))
+        if len(left) and len(right):
+            nearer += 1 if right.mean() < left.mean() else -1
+    assert nearer > 0
+
+
+def test_joints_of_garments_alone_leave_out_the_face(rendered):
+    alone = [pair for pair in rendered if pair.kind > 0]
+    for pair in alone:
+        assert (pair.garment_pose[[0, 14, 15, 16, 17]] == 0).all()
+        assert pair.garment_pose[:, 2].sum() >= 4
+
+
+def test_flow_finds_the_same_cloth(monkeypatch):
+    """Dyed so that colour tells the place on the pattern, both ends of the flow have one colour."""
+
+    def coded_fabric(rng, size, *args, **kwargs):
+        ramp = np.linspace(0.1, 0.9, size, dtype=np.float32)
+        fabric = np.full((2, size, size, 3), 0.3, np.float32)
+        fabric[..., 0], fabric[..., 1] = ramp[None, None, :], ramp[None, :, None]
+        return fabric
+
+    monkeypatch.setattr(pairs, "make_fabric", coded_fabric)
+    stream = PairStream(2, SIZE, reuse=1)
+    errors, shuffled = [], []
+    for pair in itertools.islice(stream, 8):
+        visible = pair.flow[..., 2] == 1
+        x, y = (pair.flow[visible][:, :2].astype(float) * SIZE).astype(int).T
+        assert visible.sum() > 20
+        half = SIZE // FLOW_SIZE // 2
+        here = pair.image[half :: SIZE // FLOW_SIZE, half :: SIZE // FLOW_SIZE][visible] / 255.0
+        there = pair.garment_image[y, x] / 255.0
+        # Hue does not depend on shading; the white balance of the two pictures is a constant.
+        hue = [np.log((rgb[:, :2] + 0.02) / (rgb[:, 2:] + 0.02)) for rgb in (here, there)]
+        hue = [h - np.median(h, 0) for h in hue]
+        errors.append(np.median(np.abs(hue[0] - hue[1])))
+        shuffled.append(np.median(np.abs(hue[0] - stream._rng.permutation(hue[1]))))
+    assert np.mean(errors) < 0.05
+    assert np.mean(errors) < 0.3 * np.mean(shuffled)
+
+
+def test_flow_is_given_exactly_where_the_garment_is(rendered):
+    for pair in rendered:
+        step = SIZE // FLOW_SIZE
+        middle = slice(step // 2, None, step)
+        worn = pair.parsing[middle, middle] == LABEL[CATEGORIES[pair.category]]
+        assert (worn == (pair.flow[..., 0] > -0.9)).mean() > 0.999
+        assert (pair.flow[~worn] == -1).all()
+
+
+def test_splits_share_nothing():
+    drawn = {}
+    for split in pairs.SPLITS:
+        stream = PairStream(0, 64, split, reuse=1)
+        garments = [stream._garment(category) for category in CATEGORIES for _ in range(4)]
+        drawn[split] = {garment.position.tobytes() for garment in garments}, stream._person().vertices
+    assert not drawn["train"][0] & drawn["heldout"][0]
+    assert (drawn["train"][1] != drawn["heldout"][1]).any()
+    assert not set(WORDS["train"]) & set(WORDS["heldout"])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_garments_follow_the_body(kind):
+    """A bigger wearer's garment is bigger, and its cut does not depend on the level of detail."""
+    garment = tailor(kind, 0, 1)
+    slim, large = (garment.weights @ morph(BodyShape(weight=weight)) for weight in (0.1, 0.9))
+    assert np.ptp(large[:, 0]) > np.ptp(slim[:, 0])
+    coarse = tailor(kind, 0, 0)
+    assert np.abs(coarse.position.min(0) - garment.position.min(0)).max() < 0.4
+    assert set(np.unique(garment.triangles)) == set(range(len(garment.position)))
+
+
+def test_refusals_say_what_to_do():
+    with pytest.raises(ValueError, match="no split 'test': choose one of train, heldout"):
+        render_pair(0, 64, "test")
+    with pytest.raises(ValueError, match="multiple of 64 px, not 100"):
+        render_pair(0, 100)
+    with pytest.raises(ValueError, match="no garment 'toga'"):
+        tailor("toga", 0, 0)
+
+
+def test_half_written_shard_is_never_read_as_whole(tmp_path):
+    pair = render_pair(0, 64)
+    folder = tmp_path / "train_64_0_000"
+
+    def dies_after_two():
+        yield from (pair, pair)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_shard(folder, dies_after_two(), 3)
+    (unfinished,) = tmp_path.iterdir()
+    assert list_shards(tmp_path) == []
+    with pytest.raises(ValueError, match="not finished"):
+        read_shard(unfinished)
+    with pytest.raises(ValueError, match="3 pairs was asked for"):
+        write_shard(folder, [pair], 3)
+
+    write_shard(folder, [pair] * 3, 3)
+    assert list_shards(tmp_path) == [folder]
+    shard = read_shard(folder)
+    assert tuple(shard) == FIELDS
+    for name, value in as_dict(pair).items():
+        np.testing.assert_array_equal(shard[name][2], value)
+    assert shard["category"].dtype == shard["kind"].dtype == np.int64
+
+
+def test_command_line_renders_and_resumes(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("tryon.synthetic.render._SHARD_PAIRS", 2)
+    command = ["--out", str(tmp_path), "--pairs", "3", "--size", "64", "--split", "heldout", "--seed", "5"]
+    main(command)
+    assert '"rendered_pairs": 3' in capsys.readouterr().out
+    shards = list_shards(tmp_path)
+    assert [len(read_shard(shard)["image"]) for shard in shards] == [2, 1]
+    main(command)
+    assert '"rendered_pairs": 0' in capsys.readouterr().out
+    (first, _) = shards
+    expected = PairStream([5, 0], 64, "heldout", reuse=1).draw()
+    np.testing.assert_array_equal(read_shard(first)["image"][0], expected.image)

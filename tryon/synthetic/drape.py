@@ -1,0 +1,212 @@
+"""Draping: cloth that hangs, wrinkles and stays outside the body.
+
+A garment keeps the lengths of the body it was cut for, so on another wearer it stretches or hangs
+loose. Relaxation follows position-based dynamics (Mueller et al. 2007): edges, bends, gravity and
+contact with tangent planes of the body, a few dozen steps, no self-collision.
+"""
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+from scipy.spatial import cKDTree
+
+from tryon.synthetic.asset import load_body
+from tryon.synthetic.garment import Garment
+from tryon.synthetic.garments import KINDS
+from tryon.synthetic.mesh import vertex_normals
+from tryon.synthetic.pose import Skeleton, skin_vertices
+from tryon.synthetic.quality import Quality
+
+GRAVITY = 0.0016  # dm a step squared
+SKIN_GAP = 0.07  # dm between skin and the cloth on it
+_TRUNK_LEVELS = ("calf_l", "thigh_l", "spine_01", "spine_02", "spine_03")
+
+
+class Springs(NamedTuple):
+    """Pairs of cloth vertices and the lengths they want: threads, and bends across a thread."""
+
+    edges: np.ndarray
+    edge_length: np.ndarray
+    bends: np.ndarray
+    bend_length: np.ndarray
+
+
+class Obstacle(NamedTuple):
+    """(n, 3) points and unit normals cloth must stay in front of."""
+
+    points: np.ndarray
+    normals: np.ndarray
+
+    def joined(self, other: "Obstacle | None") -> "Obstacle":
+        """Both obstacles as one."""
+        if other is None:
+            return self
+        return Obstacle(*(np.concatenate(both) for both in zip(self, other, strict=True)))
+
+
+class Fit(NamedTuple):
+    """Who wears a garment: its cutter's body, the wearer's, both (V, 3) unposed, and the pose."""
+
+    cut_for: np.ndarray
+    wearer: np.ndarray
+    skeleton: Skeleton
+
+
+@numba.njit(cache=True, fastmath=True)
+def _pull(x: np.ndarray, pairs: np.ndarray, length: np.ndarray, push: float, gain: float) -> None:
+    """Move each pair towards its length; `push` is how strongly short pairs are pushed apart."""
+    for e in range(pairs.shape[0]):
+        a, b = pairs[e, 0], pairs[e, 1]
+        dx, dy, dz = x[b, 0] - x[a, 0], x[b, 1] - x[a, 1], x[b, 2] - x[a, 2]
+        distance = np.sqrt(dx * dx + dy * dy + dz * dz) + 1e-9
+        share = 0.5 * gain * (distance - length[e]) / distance
+        if distance < length[e]:
+            share *= push
+        x[a, 0] += dx * share
+        x[a, 1] += dy * share
+        x[a, 2] += dz * share
+        x[b, 0] -= dx * share
+        x[b, 1] -= dy * share
+        x[b, 2] -= dz * share
+
+
+@numba.njit(cache=True, fastmath=True)
+def _relax(
+    x: np.ndarray,
+    previous: np.ndarray,
+    springs: Springs,
+    held: np.ndarray,
+    target: np.ndarray,
+    plane: np.ndarray,
+    normal: np.ndarray,
+    gap: float,
+    steps: int,
+) -> None:
+    for _ in range(steps):
+        for i in range(x.shape[0]):
+            for k in range(3):
+                if held[i] > 0:
+                    x[i, k] = target[i, k]
+                    previous[i, k] = target[i, k]
+                else:
+                    velocity = (x[i, k] - previous[i, k]) * 0.92
+                    previous[i, k] = x[i, k]
+                    x[i, k] += velocity
+            if held[i] <= 0:
+                x[i, 1] -= GRAVITY
+        _pull(x, springs.edges, springs.edge_length, 0.7, 1.0)
+        _pull(x, springs.bends, springs.bend_length, 1.0, 0.12)
+        for i in range(x.shape[0]):
+            for k in range(plane.shape[1]):
+                depth = -gap
+                for axis in range(3):
+                    depth += (x[i, axis] - plane[i, k, axis]) * normal[i, k, axis]
+                if -0.8 < depth < 0:
+                    for axis in range(3):
+                        x[i, axis] -= depth * normal[i, k, axis]
+                        previous[i, axis] += (x[i, axis] - previous[i, axis]) * 0.5  # friction
+
+
+def _lengths(points: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1).astype(np.float32)
+
+
+def unposed(garment: Garment, vertices: np.ndarray) -> np.ndarray:
+    """(n, 3) float32: a garment sewn for the unposed body `vertices`, before it hangs."""
+    body = load_body()
+    position = np.asarray(garment.weights @ vertices, np.float32)
+    normal = vertex_normals(position, garment.triangles)
+    if KINDS[garment.kind].loose_hem:  # a longer trunk does not lengthen the shirt as much
+        bones = [body.bone[name] for name in _TRUNK_LEVELS]
+        levels = np.asarray(body.head_map @ vertices)[bones, 1]
+        height = garment.position[:, 1]
+        level = np.interp(height, body.rest_joints[bones, 1], levels)
+        position[:, 1] += (level - position[:, 1]) * np.clip((3.2 - height) / 1.4, 0, 1)
+    return (position + normal * garment.ease[:, None]).astype(np.float32)
+
+
+def body_obstacle(posed: np.ndarray, normals: np.ndarray, quality: Quality) -> Obstacle:
+    """The parts of a posed body cloth may lie on."""
+    index = load_body().collision_vertices[:: quality.collision_stride]
+    return Obstacle(posed[index], normals[index])
+
+
+def drape(
+    garment: Garment,
+    fit: Fit,
+    obstacle: Obstacle,
+    rng: np.random.Generator,
+    quality: Quality,
+    *,
+    gap: float = SKIN_GAP,
+) -> np.ndarray:
+    """Hang a garment on a posed body.
+
+    Args:
+        garment: what is worn.
+        fit: whose size the garment has, who wears it, and the pose.
+        obstacle: the posed body and what it wears underneath.
+        rng: source of the wrinkles.
+        quality: how carefully.
+        gap: dm between obstacle and cloth.
+
+    Returns:
+        (n, 3) float32 posed vertices of the garment.
+    """
+    own_size = unposed(garment, fit.cut_for)
+    fitted = own_size if fit.cut_for is fit.wearer else unposed(garment, fit.wearer)
+    springs = Springs(
+        garment.edges,
+        _lengths(own_size, garment.edges),
+        garment.bends,
+        _lengths(own_size, garment.bends),
+    )
+    target = skin_vertices(fitted, garment.skin_index, garment.skin_weight, fit.skeleton)
+    previous = target.copy()
+    x = target + rng.normal(0, 0.01, target.shape).astype(np.float32)
+    tree = cKDTree(obstacle.points, leafsize=24)
+    steps = round(KINDS[garment.kind].drape_steps * quality.drape_effort)
+    rounds = max(2, steps // 20)
+    for _ in range(rounds):
+        _, nearest = tree.query(x, k=quality.collision_neighbours, eps=0.1)
+        nearest = nearest.reshape(len(x), -1)
+        planes = (
+            np.ascontiguousarray(obstacle.points[nearest], np.float32),
+            np.ascontiguousarray(obstacle.normals[nearest], np.float32),
+        )
+        _relax(x, previous, springs, garment.pinned, target, *planes, gap, steps // rounds)
+    for _ in range(4):  # even hems
+        x[garment.border] = 0.4 * x[garment.border] + 0.6 * (garment.border_mean @ x)
+    return x
+
+
+def tuck(points: np.ndarray, cloth: np.ndarray, garment: Garment, gap: float) -> np.ndarray:
+    """Push what lies just outside a garment back under it, so that nothing shows through.
+
+    Args:
+        points: (n, 3) skin or cloth underneath.
+        cloth: (m, 3) draped vertices of `garment`.
+        garment: what is worn on top.
+        gap: dm by which the points shall lie under the cloth.
+
+    Returns:
+        (n, 3) moved copy of `points`; those near a hem stay.
+    """
+    normal = vertex_normals(cloth, garment.triangles)
+    tucked = points.copy()
+    distance, near = cKDTree(cloth, leafsize=24).query(points, k=3, eps=0.1, distance_upper_bound=0.6)
+    index = np.flatnonzero(np.isfinite(distance).all(1))
+    near = near[index]
+    share = 1 / (distance[index] + 0.02) ** 2
+    share /= share.sum(1, keepdims=True)
+    centre = (cloth[near] * share[..., None]).sum(1)
+    outwards = (normal[near] * share[..., None]).sum(1)
+    outwards /= np.linalg.norm(outwards, axis=1, keepdims=True) + 1e-9
+    offset = points[index] - centre
+    height = (offset * outwards).sum(1)
+    beside = np.linalg.norm(offset - height[:, None] * outwards, axis=1)
+    inland = (garment.hem[near] * share).sum(1) > 0.10
+    move = inland & (height > -gap) & (height < 0.3) & (beside < 0.35)
+    tucked[index[move]] -= outwards[move] * (height[move] + gap)[:, None]
+    return tucked

@@ -1,0 +1,164 @@
+"""Sewing: from the cut pieces of a kind to a garment that can be draped and drawn.
+
+`tailor` makes the numbered garments of the studio's wardrobe; a garment's number and kind fix its
+cut at every level of detail.
+"""
+
+import zlib
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from scipy import sparse
+from scipy.spatial import cKDTree
+
+from tryon.synthetic.asset import load_body
+from tryon.synthetic.garments import KINDS, GarmentKind, Piece
+from tryon.synthetic.mesh import row_mean, vertex_normals
+
+
+@dataclass(frozen=True)
+class Garment:
+    """A sewn garment on the unmorphed body; n vertices.
+
+    Attributes:
+        kind: key of `KINDS`.
+        triangles: (T, 3) int32.
+        weights: (n, V) sparse float32 map onto the vertices of the body asset.
+        ease: (n,) float32, dm between body and cloth.
+        piece: (n,) int, the piece a vertex belongs to.
+        skin_index, skin_weight: (n, 6) bones that move a vertex.
+        position: (n, 3) vertices on the unmorphed body.
+        edges, bends: (E, 2) and (B, 2) int32, neighbours and next-but-one neighbours.
+        border: indices of the vertices on hems and necklines.
+        border_mean: (len(border), n) sparse, mean of a border vertex's border neighbours.
+        pinned: (n,) float32, 1 where the garment is held by the waist.
+        front: (n,) float32, z of the normal: which of the two textures a vertex shows.
+        hem: (n,) float32, dm to the nearest border.
+        uv: (n, 2) float32, dm on the flat pattern.
+    """
+
+    kind: str
+    triangles: np.ndarray
+    weights: sparse.csr_matrix
+    ease: np.ndarray
+    piece: np.ndarray
+    skin_index: np.ndarray
+    skin_weight: np.ndarray
+    position: np.ndarray
+    edges: np.ndarray
+    bends: np.ndarray
+    border: np.ndarray
+    border_mean: sparse.csr_matrix
+    pinned: np.ndarray
+    front: np.ndarray
+    hem: np.ndarray
+    uv: np.ndarray
+
+    @property
+    def category(self) -> str:
+        """The category of the garment's kind."""
+        return KINDS[self.kind].category
+
+
+def _skin(weights: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
+    """The six strongest bones of every vertex and their shares."""
+    share = np.asarray((weights @ sparse.csr_matrix(load_body().bone_weight)).todense())
+    index = np.argsort(-share, 1)[:, :6]
+    share = np.take_along_axis(share, index, 1)
+    share = share / share.sum(1, keepdims=True)
+    return (
+        np.ascontiguousarray(index.astype(np.int32)),
+        np.ascontiguousarray(share.astype(np.float32)),
+    )
+
+
+def _threads(triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Edges, bending pairs (the corners opposite an inner edge) and border edges."""
+    corners = triangles[:, [[0, 1, 2], [1, 2, 0], [2, 0, 1]]].reshape(-1, 3)
+    sides, opposite = np.sort(corners[:, :2], 1), corners[:, 2]
+    edges, first, which, count = np.unique(sides, axis=0, return_index=True, return_inverse=True, return_counts=True)
+    by_edge = np.argsort(which.ravel(), kind="stable")
+    start = np.concatenate([[0], np.cumsum(count)[:-1]])
+    met = np.argsort(first)  # in the order in which the triangles name them
+    inner, outer = met[count[met] == 2], met[count[met] == 1]
+    bends = np.stack([opposite[by_edge[start[inner] + k]] for k in (0, 1)], 1)
+    return edges[met].astype(np.int32), bends.astype(np.int32), edges[outer]
+
+
+def _pins(kind: GarmentKind, position: np.ndarray, piece: np.ndarray, border: np.ndarray) -> np.ndarray:
+    """1 for vertices that the waist holds in place."""
+    pinned = np.zeros(len(position), np.float32)
+    if kind.waist_piece is None:
+        return pinned
+    band = border[(piece[border] == kind.waist_piece) & (position[border, 1] > 0)]
+    distance = cKDTree(position[band]).query(position)[0]
+    pinned[(piece == kind.waist_piece) & (distance < 0.22)] = 1
+    if kind.shoulder_piece is not None:  # the bodice of a dress is sewn to its skirt
+        pinned[(piece == kind.shoulder_piece) & (position[:, 1] < 1.5)] = 1
+    return pinned
+
+
+def _pattern(position: np.ndarray, normal: np.ndarray) -> np.ndarray:
+    """(n, 2) float32, dm: planar front and back, widened towards the silhouette."""
+    uv = position[:, :2].astype(np.float32)
+    steep = np.clip(0.75 - np.abs(normal[:, 2]), 0, 1) * 0.35 * np.abs(position[:, 2] - 0.1)
+    uv[:, 0] += np.sign(position[:, 0]) * steep
+    return uv
+
+
+def sew(kind_name: str, pieces: list[Piece]) -> Garment:
+    """Join cut pieces into a garment."""
+    kind = KINDS[kind_name]
+    sizes = [piece.weights.shape[0] for piece in pieces]
+    offsets = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    triangles = np.concatenate(
+        [piece.triangles + offset for piece, offset in zip(pieces, offsets, strict=True)]
+    ).astype(np.int32)
+    weights = sparse.vstack([piece.weights for piece in pieces]).tocsr().astype(np.float32)
+    ease = np.repeat([piece.ease for piece in pieces], sizes).astype(np.float32)
+    number = np.repeat(np.arange(len(pieces)), sizes)
+    position = np.asarray(weights @ load_body().vertices)
+    normal = vertex_normals(position, triangles)
+    if kind.shoulder_piece is not None:  # no ease where the garment rests on the shoulders
+        fade = np.clip(0.15 + (5.3 - position[:, 1]) / 1.2 * 0.85, 0.15, 1)
+        ease = ease * np.where(number == kind.shoulder_piece, fade, 1).astype(np.float32)
+    edges, bends, rim = _threads(triangles)
+    border = np.unique(rim)
+    pairs = np.concatenate([rim, rim[:, ::-1]])
+    neighbours = sparse.csr_matrix((np.ones(len(pairs), np.float32), (pairs[:, 0], pairs[:, 1])), (len(position),) * 2)
+    skin_index, skin_weight = _skin(weights)
+    # Relaxation goes edge by edge; a shuffled order spreads a pull evenly. The order is part of
+    # the garment, not chance.
+    shuffled = np.random.default_rng(0).permutation(len(edges))
+    return Garment(
+        kind=kind_name,
+        triangles=triangles,
+        weights=weights,
+        ease=ease,
+        piece=number,
+        skin_index=skin_index,
+        skin_weight=skin_weight,
+        position=position,
+        edges=np.ascontiguousarray(edges[shuffled]),
+        bends=bends,
+        border=border,
+        border_mean=row_mean(neighbours)[border].astype(np.float32),
+        pinned=_pins(kind, position, number, border),
+        front=normal[:, 2].copy(),
+        hem=cKDTree(position[border]).query(position)[0].astype(np.float32),
+        uv=_pattern(position, normal),
+    )
+
+
+@lru_cache(maxsize=512)
+def tailor(kind_name: str, number: int, level: int) -> Garment:
+    """Garment `number` of a kind, sewn at `level` Catmull-Clark steps; kept for later calls.
+
+    Raises:
+        ValueError: there is no such kind.
+    """
+    if kind_name not in KINDS:
+        raise ValueError(f"There is no garment {kind_name!r}: choose one of {', '.join(KINDS)}.")
+    rng = np.random.default_rng(zlib.crc32(repr((kind_name, number, 1)).encode()))
+    return sew(kind_name, KINDS[kind_name].cut(rng, level))

@@ -1,0 +1,193 @@
+"""Meshes in general: normals, neighbours, Catmull-Clark steps and cuts along iso-lines.
+
+Refined and cut meshes are kept as sparse maps onto the vertices of the base mesh, so that one
+pattern follows every morph of the body: `vertices = weights @ base_vertices`.
+"""
+
+import numba
+import numpy as np
+from scipy import sparse
+
+
+def split_quads(quads: np.ndarray) -> np.ndarray:
+    """(F, 4) quads -> (2F, 3) int32 triangles; triangle i + F is the other half of triangle i."""
+    return np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]]).astype(np.int32)
+
+
+def grid_quads(rows: int, columns: int) -> np.ndarray:
+    """(F, 4) quads of a rows x columns sheet whose vertices are stored row by row."""
+    index = np.arange(rows * columns).reshape(rows, columns)
+    corners = [index[:-1, :-1], index[1:, :-1], index[1:, 1:], index[:-1, 1:]]
+    return np.stack(corners, -1).reshape(-1, 4)
+
+
+def compact(faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Renumber `faces` without gaps; also returns the old index of every new vertex."""
+    used, renumbered = np.unique(faces, return_inverse=True)
+    return renumbered.reshape(faces.shape).astype(np.int32), used
+
+
+def selection(indices: np.ndarray, count: int) -> sparse.csr_matrix:
+    """Sparse map that picks rows `indices` of a table with `count` rows."""
+    rows = np.arange(len(indices))
+    return sparse.csr_matrix((np.ones(len(indices)), (rows, indices)), (len(indices), count))
+
+
+@numba.njit(cache=True, fastmath=True)
+def _add_normals(vertices: np.ndarray, triangles: np.ndarray, normals: np.ndarray) -> None:
+    normals[:] = 0
+    for t in range(triangles.shape[0]):
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        ux = vertices[b, 0] - vertices[a, 0]
+        uy = vertices[b, 1] - vertices[a, 1]
+        uz = vertices[b, 2] - vertices[a, 2]
+        vx = vertices[c, 0] - vertices[a, 0]
+        vy = vertices[c, 1] - vertices[a, 1]
+        vz = vertices[c, 2] - vertices[a, 2]
+        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+        for k in (a, b, c):
+            normals[k, 0] += nx
+            normals[k, 1] += ny
+            normals[k, 2] += nz
+    for i in range(normals.shape[0]):
+        length = np.sqrt(normals[i, 0] ** 2 + normals[i, 1] ** 2 + normals[i, 2] ** 2) + 1e-12
+        for k in range(3):
+            normals[i, k] /= length
+
+
+def vertex_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """(V, 3) float32 unit normals, weighted by triangle area; zero where no triangle touches."""
+    normals = np.zeros(vertices.shape, np.float32)
+    _add_normals(np.ascontiguousarray(vertices, np.float32), triangles, normals)
+    return normals
+
+
+def neighbour_mean(triangles: np.ndarray, count: int) -> sparse.csr_matrix:
+    """(V, V) sparse map from vertices to the mean of their neighbours."""
+    pairs = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
+    rows, columns = np.concatenate([pairs, pairs[:, ::-1]]).T
+    adjacency = sparse.csr_matrix((np.ones(len(rows)), (rows, columns)), (count, count))
+    adjacency.data[:] = 1
+    return row_mean(adjacency)
+
+
+def row_mean(weights: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Scale every row to sum 1; empty rows stay empty."""
+    total = np.maximum(np.asarray(weights.sum(1)).ravel(), 1)
+    return (sparse.diags(1 / total) @ weights).tocsr()
+
+
+def subdivide(quads: np.ndarray, weights: sparse.csr_matrix) -> tuple[np.ndarray, sparse.csr_matrix]:
+    """One Catmull-Clark step.
+
+    Args:
+        quads: (F, 4) int, rows of `weights`.
+        weights: (n, V) sparse map onto the base vertices.
+
+    Returns:
+        (4F, 4) int32 quads and the (n', V) map of the refined mesh; boundaries stay boundaries.
+    """
+    n, faces = weights.shape[0], len(quads)
+    sides = np.stack([quads, np.roll(quads, -1, 1)], -1).reshape(-1, 2)
+    edges, first, side_edge = np.unique(np.sort(sides, 1), axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(first)  # number the edges as they are met, not by vertex
+    rank = np.empty(len(order), int)
+    rank[order] = np.arange(len(order))
+    edges, side_edge = edges[order], rank[side_edge.ravel()]
+    count = len(edges)
+
+    face_point = sparse.csr_matrix(
+        (np.full(faces * 4, 0.25), (np.repeat(np.arange(faces), 4), quads.ravel())), (faces, n)
+    )
+    rows = np.repeat(np.arange(count), 2)
+    edge_middle = sparse.csr_matrix((np.full(count * 2, 0.5), (rows, edges.ravel())), (count, n))
+    edge_face = sparse.csr_matrix((np.ones(faces * 4), (side_edge, np.repeat(np.arange(faces), 4))), (count, faces))
+    boundary = np.asarray(edge_face.sum(1)).ravel() == 1
+    edge_point = sparse.diags(np.where(boundary, 1, 0.5)) @ edge_middle + sparse.diags(np.where(boundary, 0, 0.5)) @ (
+        row_mean(edge_face) @ face_point
+    )
+
+    vertex_edge = sparse.csr_matrix((np.ones(count * 2), (edges.ravel(), rows)), (n, count))
+    vertex_face = sparse.csr_matrix((np.ones(faces * 4), (quads.ravel(), np.repeat(np.arange(faces), 4))), (n, faces))
+    valence = np.maximum(np.asarray(vertex_edge.sum(1)).ravel(), 3)
+    identity = sparse.eye(n, format="csr")
+    inner = (
+        sparse.diags(1 / valence) @ (row_mean(vertex_face) @ face_point)
+        + sparse.diags(2 / valence) @ (row_mean(vertex_edge) @ edge_middle)
+        + sparse.diags((valence - 3) / valence) @ identity
+    )
+    border = 0.5 * identity + 0.5 * (row_mean((vertex_edge @ sparse.diags(boundary * 1.0)).tocsr()) @ edge_middle)
+    on_border = np.zeros(n, bool)
+    on_border[edges[boundary].ravel()] = True
+    vertex_point = (
+        sparse.diags(np.where(on_border, 0, 1.0)) @ inner + sparse.diags(np.where(on_border, 1.0, 0)) @ border
+    )
+
+    side_edge = side_edge.reshape(faces, 4)
+    centre = np.repeat(n + count + np.arange(faces)[:, None], 4, 1)
+    refined = np.stack([quads, n + side_edge, centre, n + np.roll(side_edge, 1, 1)], -1)
+    points = sparse.vstack([vertex_point, edge_point, face_point]).tocsr() @ weights
+    return refined.reshape(-1, 4).astype(np.int32), points.tocsr()
+
+
+def _cut_polygon(triangle: np.ndarray, inside: np.ndarray, crossing: dict[tuple[int, int], int]) -> list[int]:
+    """Corners of the part of `triangle` where `inside`, without repeated neighbours."""
+    polygon: list[int] = []
+    for k in range(3):
+        a, b = int(triangle[k]), int(triangle[(k + 1) % 3])
+        corners = [a] if inside[a] else []
+        if inside[a] != inside[b]:
+            corners.append(crossing[min(a, b), max(a, b)])
+        polygon += [c for c in corners if not polygon or c != polygon[-1]]
+    if polygon[-1] == polygon[0]:
+        polygon.pop()
+    return polygon
+
+
+def clip(
+    triangles: np.ndarray, weights: sparse.csr_matrix, field: np.ndarray, snap: float = 0.12
+) -> tuple[np.ndarray, sparse.csr_matrix]:
+    """Keep the part of a mesh where a field is positive.
+
+    Args:
+        triangles: (T, 3) int, rows of `weights`.
+        weights: (n, V) sparse map onto the base vertices.
+        field: (n,) float, linear along edges.
+        snap: share of an edge within which the cut moves onto the vertex, against slivers.
+
+    Returns:
+        Triangles and map of what is left, renumbered without gaps.
+    """
+    n = weights.shape[0]
+    inside = field > 0
+    count = inside[triangles].sum(1)
+    partial = triangles[(count > 0) & (count < 3)]
+    crossing: dict[tuple[int, int], int] = {}
+    new: list[tuple[int, int, float]] = []
+    for triangle in partial:
+        for k in range(3):
+            a, b = sorted((int(triangle[k]), int(triangle[(k + 1) % 3])))
+            if inside[a] == inside[b] or (a, b) in crossing:
+                continue
+            share = field[a] / (field[a] - field[b])
+            if share < snap:
+                crossing[a, b] = a
+            elif share > 1 - snap:
+                crossing[a, b] = b
+            else:
+                crossing[a, b] = n + len(new)
+                new.append((a, b, share))
+    kept = [triangles[count == 3]]
+    for triangle in partial:
+        polygon = _cut_polygon(triangle, inside, crossing)
+        fan = [(polygon[0], polygon[k], polygon[k + 1]) for k in range(1, len(polygon) - 1)]
+        kept.append(np.array([t for t in fan if len(set(t)) == 3], int).reshape(-1, 3))
+    if new:
+        a, b, share = (np.array(column) for column in zip(*new, strict=True))
+        rows = np.repeat(np.arange(len(new)), 2)
+        columns = np.stack([a, b], 1).ravel()
+        values = np.stack([1 - share, share], 1).ravel()
+        between = sparse.csr_matrix((values, (rows, columns)), (len(new), n))
+        weights = sparse.vstack([weights, between @ weights]).tocsr()
+    faces, used = compact(np.concatenate(kept))
+    return faces, weights[used]

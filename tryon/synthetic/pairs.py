@@ -1,0 +1,250 @@
+"""Training pairs: a person in a garment, and another picture of that garment, with all truth.
+
+`render_pair` makes one pair from a seed. `PairStream` makes many, and re-uses bodies in their
+draped clothes for several pairs with fresh fabrics, light, camera and background, because draping
+costs more than drawing.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tryon.conditions import CATEGORIES
+from tryon.synthetic.dressing import (
+    Dressed,
+    Outfit,
+    Trim,
+    cloth_surface,
+    display,
+    dress,
+    random_trim,
+)
+from tryon.synthetic.fabric import make_fabric
+from tryon.synthetic.garment import Garment, tailor
+from tryon.synthetic.person import Person, random_person
+from tryon.synthetic.pose import Pose, random_pose
+from tryon.synthetic.prints import WORDS
+from tryon.synthetic.quality import quality_for
+from tryon.synthetic.shots import (
+    FLOW_SIZE,
+    Shot,
+    photograph_person,
+    photograph_product,
+    trace_flow,
+)
+
+SPLITS = {"train": 0, "heldout": 1}
+KINDS_OF_PICTURE = ("worn", "ghost", "flat")
+_GARMENTS_PER_KIND = 40
+_FIRST_GARMENT = {"train": 0, "heldout": 1000}
+# Kinds of garments by category; listed twice are drawn twice as often.
+_KINDS = {
+    "upper": ("tshirt", "tshirt", "longsleeve", "tank"),
+    "lower": ("trousers", "trousers", "shorts", "skirt"),
+    "dress": ("dress",),
+}
+_CATEGORY_ODDS = (0.54, 0.22, 0.24)
+_FRAMINGS = ("waist", "knee", "full")
+_FRAMING_ODDS = {"upper": (0.58, 0.34, 0.08), "lower": (0, 0.4, 0.6), "dress": (0.1, 0.4, 0.5)}
+_PICTURE_ODDS = (0.5, 0.25, 0.25)
+_PEOPLE, _SCENES, _FABRICS = 10, 8, 24
+
+
+@dataclass(frozen=True)
+class RenderedPair:
+    """One training example; S is the side of the pictures.
+
+    Attributes:
+        image: (S, S, 3) uint8, a person wearing garment G: the target.
+        parsing: (S, S) uint8, labels of `image`.
+        pose: (18, 3) float32, OpenPose-18 joints in `image`.
+        garment_image: (S, S, 3) uint8, another picture of G.
+        garment_parsing, garment_pose: likewise, of `garment_image`.
+        flow: (64, 64, 3) float16, see `shots.trace_flow`.
+        category: index into `CATEGORIES`.
+        kind: index into `KINDS_OF_PICTURE`: what `garment_image` is.
+    """
+
+    image: np.ndarray
+    parsing: np.ndarray
+    pose: np.ndarray
+    garment_image: np.ndarray
+    garment_parsing: np.ndarray
+    garment_pose: np.ndarray
+    flow: np.ndarray
+    category: int
+    kind: int
+
+
+@dataclass
+class _Scene:
+    """Who wears what in both pictures of a pair; draped on first use, then kept."""
+
+    category: str
+    garment: Garment
+    size: np.ndarray  # (V, 3), the body the garment was cut for
+    people: tuple[Person, Person]
+    others: tuple[Garment | None, Garment | None]
+    poses: tuple[Pose, Pose]
+    framings: tuple[str, str]
+    kind: str
+    uses: int = 0
+    dressed: dict[int, Dressed] = field(default_factory=dict)
+    displayed: tuple[np.ndarray, np.ndarray] | None = None
+
+    @property
+    def slot(self) -> str:
+        return "lower" if self.category == "lower" else "top"
+
+
+class PairStream:
+    """Endless pairs; the same arguments give the same pairs.
+
+    Args:
+        seed: where to begin, one number or several.
+        size: side of the pictures, a multiple of 64.
+        split: "train" or "heldout"; the two share no body, garment, fabric or printed word.
+        reuse: how often a draped scene is photographed; 1 makes every pair independent.
+
+    Raises:
+        ValueError: an unknown split, or a size that is no multiple of 64.
+    """
+
+    def __init__(self, seed: int | Sequence[int], size: int, split: str = "train", *, reuse: int = 6) -> None:
+        if split not in SPLITS:
+            raise ValueError(f"There is no split {split!r}: choose one of {', '.join(SPLITS)}.")
+        if size < FLOW_SIZE or size % FLOW_SIZE:
+            raise ValueError(f"Pictures have sides of a multiple of {FLOW_SIZE} px, not {size}.")
+        self.size, self.split, self.reuse = size, split, reuse
+        self.quality = quality_for(size)
+        self._rng = np.random.default_rng([SPLITS[split], *np.atleast_1d(seed)])
+        self._people: list[Person | None] = [None] * _PEOPLE
+        self._scenes: list[_Scene | None] = [None] * _SCENES
+        self._fabrics: list[np.ndarray | None] = [None] * _FABRICS
+
+    def __iter__(self) -> Iterator[RenderedPair]:
+        while True:
+            yield self.draw()
+
+    def draw(self) -> RenderedPair:
+        """Render the next pair."""
+        index = int(self._rng.integers(_SCENES))
+        scene = self._scenes[index]
+        if scene is None or scene.uses >= self.reuse:
+            scene = self._scenes[index] = self._new_scene()
+        scene.uses += 1
+        fabric = self._fabric()
+        trim = random_trim(self._rng, fabric)
+        target = self._photograph(scene, 0, fabric, trim)
+        if scene.kind == "worn":
+            source = self._photograph(scene, 1, fabric, trim)
+        else:
+            source = self._photograph_alone(scene, fabric, trim)
+        return RenderedPair(
+            image=target.picture.image,
+            parsing=target.picture.parsing,
+            pose=target.pose,
+            garment_image=source.picture.image,
+            garment_parsing=source.picture.parsing,
+            garment_pose=source.pose,
+            flow=trace_flow(target, source),
+            category=CATEGORIES.index(scene.category),
+            kind=KINDS_OF_PICTURE.index(scene.kind),
+        )
+
+    def _photograph(self, scene: _Scene, which: int, fabric: np.ndarray, trim: Trim) -> Shot:
+        rng = self._rng
+        person, other = scene.people[which], scene.others[which]
+        lower_is_main = scene.slot == "lower"
+        main, rest = (scene.garment, scene.size), (other, person.vertices)
+        top, lower = (rest, main) if lower_is_main else (main, rest)
+        outfit = Outfit(*top, *lower)
+        if which not in scene.dressed:
+            scene.dressed[which] = dress(person, scene.poses[which], outfit, rng, self.quality)
+        dressed = scene.dressed[which]
+        clothes = []
+        for slot, garment in (("lower", outfit.lower), ("top", outfit.top)):
+            if garment is None:
+                continue
+            cloth, made_up = fabric, trim
+            if slot != scene.slot:
+                cloth = self._fabric(calm=True)
+                made_up = random_trim(rng, cloth)
+            clothes.append(cloth_surface(slot, garment, dressed.cloth[slot], cloth, made_up))
+        framing = scene.framings[which]
+        return photograph_person(dressed, clothes, scene.slot, framing, self.size, rng, self.quality)
+
+    def _photograph_alone(self, scene: _Scene, fabric: np.ndarray, trim: Trim) -> Shot:
+        if scene.displayed is None:
+            scene.displayed = display(scene.garment, scene.size, self._rng, self.quality)
+        vertices, joints = scene.displayed
+        surface = cloth_surface(scene.slot, scene.garment, vertices, fabric, trim)
+        flat = scene.kind == "flat"
+        return photograph_product(surface, joints, scene.category, flat, self.size, self._rng, self.quality)
+
+    def _new_scene(self) -> _Scene:
+        rng = self._rng
+        if rng.random() < 0.15:
+            self._people[int(rng.integers(_PEOPLE))] = None
+        category = str(rng.choice(CATEGORIES, p=_CATEGORY_ODDS))
+        first = self._person()
+        second = first if rng.random() < 0.4 else self._person()
+        sizer = first if rng.random() < 0.6 else self._person()
+
+        def companion() -> Garment | None:
+            if category == "dress":
+                return None
+            return self._garment("lower" if category == "upper" else "upper")
+
+        def framing() -> str:
+            return str(rng.choice(_FRAMINGS, p=_FRAMING_ODDS[category]))
+
+        return _Scene(
+            category=category,
+            garment=self._garment(category),
+            size=sizer.vertices,
+            people=(first, second),
+            others=(companion(), companion()),
+            poses=(random_pose(rng), random_pose(rng)),
+            framings=(framing(), framing()),
+            kind=str(rng.choice(KINDS_OF_PICTURE, p=_PICTURE_ODDS)),
+        )
+
+    def _person(self) -> Person:
+        index = int(self._rng.integers(_PEOPLE))
+        person = self._people[index]
+        if person is None:
+            person = self._people[index] = random_person(self._rng, self.quality)
+        return person
+
+    def _garment(self, category: str) -> Garment:
+        kind = str(self._rng.choice(_KINDS[category]))
+        number = int(self._rng.integers(_GARMENTS_PER_KIND)) + _FIRST_GARMENT[self.split]
+        return tailor(kind, number, self.quality.cloth_level)
+
+    def _fabric(self, calm: bool = False) -> np.ndarray:
+        """A fabric from the shelf, or a new one; calm ones let the other garment speak."""
+        rng, side, words = self._rng, self.quality.fabric_texture, WORDS[self.split]
+        if calm and rng.random() < 0.5:
+            pattern = str(rng.choice(["plain", "check", "stripes"], p=[0.7, 0.15, 0.15]))
+            return make_fabric(rng, side, pattern, words=words)
+        index = int(rng.integers(_FABRICS))
+        fabric = self._fabrics[index]
+        if fabric is None or self.reuse == 1 or rng.random() < 0.2:
+            fabric = self._fabrics[index] = make_fabric(rng, side, words=words)
+        return fabric
+
+
+def render_pair(seed: int, size: int = 256, split: str = "train") -> RenderedPair:
+    """Render one pair.
+
+    Args:
+        seed: same seed, same pixels.
+        size: side of the pictures, a multiple of 64.
+        split: "train" or "heldout".
+
+    Raises:
+        ValueError: an unknown split, or a size that is no multiple of 64.
+    """
+    return PairStream(seed, size, split, reuse=1).draw()

@@ -1,0 +1,152 @@
+"""People: who they are, and the surfaces of their bodies in a pose."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tryon.preprocessing.parsing import LABEL
+from tryon.synthetic import parts
+from tryon.synthetic.asset import load_body
+from tryon.synthetic.body import BodyShape, morph, random_shape
+from tryon.synthetic.hair import Hair, grow_hair, random_hair, strand_texture
+from tryon.synthetic.mesh import neighbour_mean, vertex_normals
+from tryon.synthetic.noise import random_dye
+from tryon.synthetic.picture import Surface
+from tryon.synthetic.pose import Skeleton
+from tryon.synthetic.quality import Quality
+from tryon.synthetic.shade import EYE, HAIR, PLAIN, SKIN
+from tryon.synthetic.skin import random_tone, skin_texture
+
+EYE_COLOURS = {  # linear RGB, and how often
+    "dark brown": ((0.05, 0.025, 0.012), 0.45),
+    "brown": ((0.12, 0.06, 0.02), 0.30),
+    "blue": ((0.10, 0.16, 0.20), 0.15),
+    "green": ((0.07, 0.12, 0.06), 0.10),
+}
+_STRAND_VARIANTS = 8
+
+
+@dataclass(frozen=True)
+class Person:
+    """One individual.
+
+    Attributes:
+        shape: build and ancestry.
+        vertices: (V, 3) float32, the unposed body that shape gives.
+        hair: how it is worn.
+        skin: (n, n, 3) float32 skin texture.
+        eye_colour, shoe_colour: (3,) linear RGB.
+    """
+
+    shape: BodyShape
+    vertices: np.ndarray
+    hair: Hair
+    skin: np.ndarray
+    eye_colour: np.ndarray
+    shoe_colour: np.ndarray
+
+
+def random_person(rng: np.random.Generator, quality: Quality) -> Person:
+    """Somebody from the studio's population."""
+    shape = random_shape(rng)
+    hair = random_hair(rng, shape.gender)
+    tone = random_tone(rng)
+    skin_rng = np.random.default_rng(int(rng.integers(1 << 30)))
+    colours, odds = zip(*EYE_COLOURS.values(), strict=True)
+    eye_colour = np.array(colours)[rng.choice(len(colours), p=odds)]
+    return Person(
+        shape=shape,
+        vertices=morph(shape),
+        hair=hair,
+        skin=skin_texture(skin_rng, tone, hair.colour, shape.gender, quality.skin_texture),
+        eye_colour=eye_colour,
+        shoe_colour=random_dye(rng),
+    )
+
+
+def _skin_surface(person: Person, posed: np.ndarray) -> Surface:
+    body = load_body()
+    return Surface(
+        name="skin",
+        kind=SKIN,
+        vertices=posed,
+        triangles=body.triangles,
+        label=parts.skin_labels(),
+        corner_uv=body.body_corner_uv,
+        texture=person.skin,
+        specular=0.18,
+        gloss=18,
+    )
+
+
+def _eye_surface(person: Person, posed: np.ndarray) -> Surface:
+    index, triangles = parts.eyes()
+    offset = person.vertices[index].copy()
+    left = load_body().vertices[index, 0] > 0
+    for side in (left, ~left):
+        offset[side] -= offset[side].mean(0)
+    return Surface(
+        name="eyes",
+        kind=EYE,
+        vertices=posed[index],
+        triangles=triangles,
+        label=LABEL["face"],
+        extra=offset,
+        colour=person.eye_colour,
+        specular=0.9,
+        gloss=90,
+    )
+
+
+def _shoe_surface(person: Person, posed: np.ndarray, normals: np.ndarray) -> Surface:
+    """Slippers: the foot, thickened and smoothed until the toes are gone."""
+    index, triangles = parts.feet()
+    mean = neighbour_mean(triangles, len(index))
+    vertices = posed[index] + normals[index] * 0.16
+    for _ in range(45):
+        vertices = 0.3 * vertices + 0.7 * (mean @ vertices)
+    vertices = vertices + vertex_normals(vertices, triangles) * 0.16
+    left = load_body().vertices[index][triangles].mean(1)[:, 0] > 0
+    return Surface(
+        name="shoes",
+        kind=PLAIN,
+        vertices=vertices.astype(np.float32),
+        triangles=triangles,
+        label=np.where(left, LABEL["left_shoe"], LABEL["right_shoe"]).astype(np.uint8),
+        colour=person.shoe_colour,
+        specular=0.25,
+    )
+
+
+def body_surfaces(
+    person: Person,
+    skeleton: Skeleton,
+    posed: np.ndarray,
+    normals: np.ndarray,
+    quality: Quality,
+) -> list[Surface]:
+    """Skin, eyes, hair and shoes of a posed person.
+
+    Args:
+        person: who.
+        skeleton: the pose.
+        posed: (V, 3) posed vertices, skin already tucked under the clothes.
+        normals: (V, 3) normals of the posed body.
+        quality: detail of the hair.
+    """
+    surfaces = [_skin_surface(person, posed), _eye_surface(person, posed)]
+    hair = grow_hair(person.hair, person.vertices, skeleton, posed, normals, quality)
+    if hair is not None:
+        surfaces.append(
+            Surface(
+                name="hair",
+                kind=HAIR,
+                vertices=hair.vertices,
+                triangles=hair.triangles,
+                label=LABEL["hair"],
+                corner_uv=hair.uv[hair.triangles],
+                texture=strand_texture(person.hair.seed % _STRAND_VARIANTS),
+                colour=person.hair.colour,
+            )
+        )
+    return [*surfaces, _shoe_surface(person, posed, normals)]

@@ -1,0 +1,51 @@
+"""How much work goes into a picture: one preset for training sizes, one for pictures to look at."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Levels of detail; all sizes in pixels.
+
+    Attributes:
+        cloth_level: Catmull-Clark steps of garments.
+        drape_effort: factor on the steps of cloth relaxation.
+        collision_stride: every how many-th vertex of the body cloth collides with.
+        collision_neighbours: how many of these a cloth vertex heeds.
+        hair_grid: strands and points per strand of long hair.
+        hair_rounds: how often long hair is pushed off the shoulders.
+        skin_texture, fabric_texture: sides of the textures.
+        supersampling: samples per pixel along each axis.
+        weave: draw the threads of the cloth.
+    """
+
+    cloth_level: int = 1
+    drape_effort: float = 0.6
+    collision_stride: int = 2
+    collision_neighbours: int = 1
+    hair_grid: tuple[int, int] = (40, 24)
+    hair_rounds: int = 1
+    skin_texture: int = 256
+    fabric_texture: int = 384
+    supersampling: int = 2
+    weave: bool = False
+
+
+TRAINING = Quality()
+DISPLAY = Quality(
+    cloth_level=2,
+    drape_effort=1.5,
+    collision_stride=1,
+    collision_neighbours=2,
+    hair_grid=(72, 34),
+    hair_rounds=2,
+    skin_texture=2048,
+    fabric_texture=1536,
+    supersampling=3,
+    weave=True,
+)
+
+
+def quality_for(size: int) -> Quality:
+    """The preset for pictures of `size` pixels: `TRAINING` below 512, else `DISPLAY`."""
+    return TRAINING if size < 512 else DISPLAY
