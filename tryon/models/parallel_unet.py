@@ -1,0 +1,479 @@
+"""Parallel-UNet: a person-UNet and a garment-UNet in one pass, joined by cross-attention.
+
+Source: TryOnDiffusion (arXiv:2306.08276), section 3.2, figures 2 and 8, appendix A.1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the field's usual name
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models.modeling_utils import ModelMixin
+from diffusers.utils import BaseOutput
+from torch import nn
+
+from tryon.models.body_coordinates import CODE_CHANNELS, body_coordinates
+from tryon.models.layers import (
+    AttentionPool,
+    CrossAttention,
+    LocateGarment,
+    PoseEmbedding,
+    ResBlock,
+    ScalarEmbedding,
+    SelfAttention,
+    group_norm,
+)
+
+# Constructor keywords by name. The paper's table (appendix A.1) does not state widths of embeddings or how skips
+# and resampling are done; with the choices made here the parameter counts round to the stated 1.13 B and 1.06 B.
+PRESETS: dict[str, dict] = {
+    "paper-128": {
+        "sample_size": 128,
+        "block_out_channels": (128, 256, 512, 1024),
+        "layers_per_block": (3, 4, 6, 7),
+        "self_attention_resolutions": (32, 16),
+        "cross_attention_resolutions": (32, 16),
+    },
+    "paper-256": {
+        "sample_size": 256,
+        "block_out_channels": (128, 128, 256, 512, 1024),
+        "layers_per_block": (2, 3, 4, 7, 7),
+        "garment_layers_per_block": (2, 3, 4, 6, 7),
+        "self_attention_resolutions": (16,),
+        "cross_attention_resolutions": (16,),
+        "low_res": True,
+    },
+    "small-128": {
+        "sample_size": 128,
+        "patch_size": 4,
+        "block_out_channels": (128, 128, 128),
+        "layers_per_block": (1, 1, 1),
+        "self_attention_resolutions": (16,),
+        "cross_attention_resolutions": (16,),
+        "attention_head_dim": 128,
+        "film_dim": 96,
+        "pose_dim": 64,
+        "garment_time_conditioning": False,
+        "body_coordinates": True,
+        "locate_garment": True,
+    },
+    "tiny-128": {
+        "sample_size": 128,
+        "patch_size": 8,
+        "block_out_channels": (16, 32),
+        "layers_per_block": (1, 1),
+        "self_attention_resolutions": (8,),
+        "cross_attention_resolutions": (16, 8),
+        "attention_head_dim": 16,
+        "film_dim": 32,
+        "pose_dim": 16,
+        "garment_time_conditioning": False,
+        "body_coordinates": True,
+        "locate_garment": True,
+    },
+    "tiny-paper-128": {
+        "sample_size": 128,
+        "patch_size": 8,
+        "block_out_channels": (16, 32),
+        "layers_per_block": (1, 2),
+        "self_attention_resolutions": (8,),
+        "cross_attention_resolutions": (8,),
+        "attention_head_dim": 16,
+        "film_dim": 32,
+        "pose_dim": 16,
+    },
+}
+PRESETS["small-256"] = {
+    **PRESETS["small-128"],
+    "sample_size": 256,
+    "patch_size": 8,
+    "low_res": True,
+}
+PRESETS["tiny-256"] = {
+    **PRESETS["tiny-128"],
+    "sample_size": 256,
+    "patch_size": 16,
+    "low_res": True,
+}
+
+
+@dataclass
+class ParallelUNetOutput(BaseOutput):
+    """What the network says.
+
+    Attributes:
+        sample: (N, 3, H, W), in the terms of the scheduler's `prediction_type`.
+        position: (N, 2, H, W) float32, x, y in [0, 1] of the garment picture where each pixel's cloth was found;
+            None unless `locate_garment`.
+        coarse_position: the same before refinement, at the resolution of the attention.
+    """
+
+    sample: torch.Tensor
+    position: torch.Tensor | None = None
+    coarse_position: torch.Tensor | None = None
+
+
+@dataclass(frozen=True)
+class GarmentFeatures:
+    """All that the garment side contributes: keys and values of every cross-attention, in order of use."""
+
+    keys_values: tuple[tuple[torch.Tensor, torch.Tensor], ...]
+
+    def concat(self, other: GarmentFeatures) -> GarmentFeatures:
+        """Features of a batch that has the pictures of `self` first, then those of `other`."""
+        return GarmentFeatures(
+            tuple(
+                (torch.cat([k, other_k]), torch.cat([v, other_v]))
+                for (k, v), (other_k, other_v) in zip(
+                    self.keys_values, other.keys_values, strict=True
+                )
+            )
+        )
+
+
+class _PersonLevel(nn.Module):
+    """FiLM + ResBlk (+ self-attention) (+ cross-attention), repeated: one resolution in one direction."""
+
+    def __init__(
+        self,
+        in_channels: list[int],
+        channels: int,
+        film_dim: int,
+        pose_dim: int,
+        head_dim: int,
+        *,
+        self_attention: bool,
+        cross_attention: bool,
+        code_channels: int,
+        skip_channels: list[int] | None = None,
+    ) -> None:
+        super().__init__()
+        skips = skip_channels or [0] * len(in_channels)
+        self.blocks = nn.ModuleList(
+            ResBlock(c, channels, film_dim, skip)
+            for c, skip in zip(in_channels, skips, strict=True)
+        )
+        self.self_attention = nn.ModuleList(
+            SelfAttention(channels, head_dim, pose_dim) for _ in in_channels if self_attention
+        )
+        self.cross_attention = nn.ModuleList(
+            CrossAttention(channels, head_dim, code_channels)
+            for _ in in_channels
+            if cross_attention
+        )
+
+
+class ParallelUNet(ModelMixin, ConfigMixin):
+    """Person-UNet and garment-UNet with implicit warping by cross-attention.
+
+    Args:
+        sample_size: side of the pictures in pixels.
+        patch_size: pictures enter and leave as patches of this side, folded into channels; 1 in the paper.
+        block_out_channels: channels of each level, from fine to coarse.
+        layers_per_block: blocks of each level, down and up alike, of the person-UNet.
+        garment_layers_per_block: the same for the garment-UNet; None takes the person's.
+        self_attention_resolutions: sides of feature maps at which the person-UNet attends to itself and the poses.
+        cross_attention_resolutions: sides at which it attends to the garment-UNet.
+        attention_head_dim: channels of one attention head.
+        film_dim: width of the vector that modulates every block.
+        pose_dim: width of pose tokens.
+        num_keypoints: joints of a pose.
+        low_res: whether the result of the stage before is an input (the 256 network).
+        garment_time_conditioning: whether the garment side sees the time (the paper). Without, its features are
+            computed once per picture by `encode_garment`, not once per step.
+        body_coordinates: give both sides the code of `body_coordinates`, and start cross-attention from it.
+        locate_garment: read the mean looked-up position out of a last cross-attention at the finest level, sample the garment's own
+            pixels there and offer them to the output; with it the network must predict x0 ("sample").
+        head_channels: channels at full resolution before the output, if `patch_size` is not 1.
+
+    Shapes are those of `forward`. Source: section 3.2 and appendix A.1 of the paper.
+    """
+
+    @register_to_config
+    def __init__(
+        self,
+        sample_size: int = 128,
+        patch_size: int = 1,
+        block_out_channels: tuple[int, ...] = (128, 256, 512, 1024),
+        layers_per_block: tuple[int, ...] = (3, 4, 6, 7),
+        garment_layers_per_block: tuple[int, ...] | None = None,
+        self_attention_resolutions: tuple[int, ...] = (32, 16),
+        cross_attention_resolutions: tuple[int, ...] = (32, 16),
+        attention_head_dim: int = 64,
+        film_dim: int = 512,
+        pose_dim: int = 512,
+        num_keypoints: int = 18,
+        low_res: bool = False,
+        garment_time_conditioning: bool = True,
+        body_coordinates: bool = False,
+        locate_garment: bool = False,
+        head_channels: int = 16,
+    ) -> None:
+        super().__init__()
+        channels = tuple(block_out_channels)
+        layers = tuple(layers_per_block)
+        garment_layers = tuple(garment_layers_per_block or layers)
+        sizes = [sample_size // patch_size // 2**i for i in range(len(channels))]
+        code = CODE_CHANNELS if body_coordinates else 0
+        pixels = patch_size**2
+
+        def level(
+            i: int, in_channels: list[int], skip_channels: list[int] | None = None
+        ) -> _PersonLevel:
+            return _PersonLevel(
+                in_channels,
+                channels[i],
+                film_dim,
+                pose_dim,
+                attention_head_dim,
+                self_attention=sizes[i] in self_attention_resolutions,
+                cross_attention=sizes[i] in cross_attention_resolutions,
+                code_channels=code,
+                skip_channels=skip_channels,
+            )
+
+        def garment_level(in_channels: list[int], out: int, skip: int = 0) -> nn.ModuleList:
+            return nn.ModuleList(ResBlock(c, out, film_dim, skip) for c in in_channels)
+
+        # Embeddings of time, conditioning noise and poses (section 3.2).
+        self.time_embedding = ScalarEmbedding(film_dim)
+        self.noise_embedding = nn.ModuleList(
+            ScalarEmbedding(film_dim) for _ in range(3 if low_res else 2)
+        )
+        self.person_pose_embedding = PoseEmbedding(num_keypoints, pose_dim)
+        self.garment_pose_embedding = PoseEmbedding(num_keypoints, pose_dim)
+        self.person_pool = AttentionPool(num_keypoints, pose_dim)
+        self.garment_pool = AttentionPool(num_keypoints, pose_dim)
+        self.person_pool_out = nn.Linear(pose_dim, film_dim)
+        self.garment_pool_out = nn.Linear(pose_dim, film_dim)
+
+        # Person-UNet: z_t, agnostic and, for the 256 network, the upsampled 128 result enter together.
+        self.stem = nn.Conv2d((9 if low_res else 6) * pixels + code, channels[0], 3, padding=1)
+        self.down = nn.ModuleList()
+        skips: list[int] = []
+        previous = channels[0]
+        for i, (width, count) in enumerate(zip(channels, layers, strict=True)):
+            self.down.append(level(i, [previous] + [width] * (count - 1)))
+            skips += [width] * count
+            previous = width
+        self.up = nn.ModuleList()
+        for i in reversed(range(len(channels))):
+            inputs = [previous] + [channels[i]] * (layers[i] - 1)
+            self.up.append(level(i, inputs, [skips.pop() for _ in inputs]))
+            previous = channels[i]
+
+        # Garment-UNet: as far up as the last cross-attention and no further.
+        self.garment_stem = nn.Conv2d(3 * pixels + code, channels[0], 3, padding=1)
+        self.garment_down = nn.ModuleList()
+        previous = channels[0]
+        for width, count in zip(channels, garment_layers, strict=True):
+            self.garment_down.append(garment_level([previous] + [width] * (count - 1), width))
+            previous = width
+        self.garment_up = nn.ModuleList()
+        attended = [i for i, size in enumerate(sizes) if size in cross_attention_resolutions]
+        last = 0 if locate_garment else min(attended)
+        for i in reversed(range(last, len(channels))):
+            inputs = [previous] + [channels[i]] * (garment_layers[i] - 1)
+            self.garment_up.append(garment_level(inputs, channels[i], channels[i]))
+            previous = channels[i]
+
+        self.locate = LocateGarment(channels[0]) if locate_garment else None
+        if locate_garment and (patch_size == 1 or not body_coordinates):
+            raise ValueError("locate_garment needs body_coordinates and a patch_size above 1.")
+        candidates = 3 * (2 + low_res + locate_garment)  # z_t, agnostic, low_res, sampled garment
+        self.head_norm = group_norm(channels[0])
+        if patch_size == 1:
+            self.head = nn.Conv2d(channels[0], 3, 3, padding=1)
+        else:
+            self.head = nn.Conv2d(channels[0], head_channels * pixels, 1)
+            self.refine = nn.Sequential(
+                nn.Conv2d(head_channels + candidates, head_channels, 3, padding=1),
+                nn.SiLU(),
+                nn.Conv2d(head_channels, 5 if locate_garment else 3, 3, padding=1),
+            )
+
+    def encode_garment(
+        self,
+        garment: torch.Tensor,
+        person_pose: torch.Tensor,
+        garment_pose: torch.Tensor,
+        conditioning_noise: torch.Tensor,
+        timestep: torch.Tensor | None = None,
+    ) -> GarmentFeatures:
+        """The garment side's contribution; depends on the time only with `garment_time_conditioning`.
+
+        Args and ranges are those of `forward`.
+        """
+        embedding, _ = self._embed(person_pose, garment_pose, conditioning_noise, timestep)
+        x = F.pixel_unshuffle(garment, self.config.patch_size)
+        side = x.shape[-1]
+        if self.config.body_coordinates:
+            x = torch.cat([x, body_coordinates(garment_pose, side).to(x.dtype)], dim=1)
+        x = self.garment_stem(x)
+        skips, features = [], []
+        for i, blocks in enumerate(self.garment_down):
+            x = x if i == 0 else F.avg_pool2d(x, 2)
+            outputs = []
+            for block in blocks:
+                x = block(x, embedding)
+                outputs.append(x)
+            skips.append(list(outputs))
+            features.append(outputs)
+        for i, blocks in enumerate(self.garment_up):
+            x = x if i == 0 else F.interpolate(x, scale_factor=2.0, mode="nearest")
+            outputs = []
+            skip = skips.pop()
+            for block in blocks:
+                x = block(x, embedding, skip.pop())
+                outputs.append(x)
+            features.append(outputs)
+        return self._project(features, garment_pose)
+
+    def forward(
+        self,
+        sample: torch.Tensor,
+        timestep: torch.Tensor,
+        agnostic: torch.Tensor,
+        garment: torch.Tensor,
+        person_pose: torch.Tensor,
+        garment_pose: torch.Tensor,
+        conditioning_noise: torch.Tensor,
+        low_res: torch.Tensor | None = None,
+        garment_features: GarmentFeatures | None = None,
+    ) -> ParallelUNetOutput:
+        """One denoising step.
+
+        Args:
+            sample: (N, 3, H, W) noisy picture z_t.
+            timestep: (N,) time, 0 (clean) to 1 (noise).
+            agnostic: (N, 3, H, W) in [-1, 1], noised at its level.
+            garment: (N, 3, H, W) in [-1, 1], noised at its level.
+            person_pose: (N, K, 3): x, y in [0, 1], confidence.
+            garment_pose: (N, K, 3).
+            conditioning_noise: (N, 2) or, with `low_res`, (N, 3) levels in [0, 1] of agnostic, garment, low_res.
+            low_res: (N, 3, H, W) upsampled result of the stage before, noised at its level.
+            garment_features: from `encode_garment`, to skip the garment side.
+
+        Returns:
+            `ParallelUNetOutput`.
+        """
+        if garment_features is None:
+            time = timestep if self.config.garment_time_conditioning else None
+            garment_features = self.encode_garment(
+                garment, person_pose, garment_pose, conditioning_noise, time
+            )
+        lookups = iter(garment_features.keys_values)
+        embedding, tokens = self._embed(person_pose, garment_pose, conditioning_noise, timestep)
+
+        pictures = [sample, agnostic] if low_res is None else [sample, agnostic, low_res]
+        x = F.pixel_unshuffle(torch.cat(pictures, dim=1), self.config.patch_size)
+        codes: dict[int, torch.Tensor | None] = {}
+        if self.config.body_coordinates:
+            codes = {
+                side: body_coordinates(person_pose, side)
+                for side in {x.shape[-1], *self.config.cross_attention_resolutions}
+            }
+            x = torch.cat([x, codes[x.shape[-1]].to(x.dtype)], dim=1)
+
+        x = self.stem(x)
+        skips: list[torch.Tensor] = []
+        for i, level in enumerate(self.down):
+            x = x if i == 0 else F.avg_pool2d(x, 2)
+            x = self._run(level, x, embedding, tokens, lookups, codes, skips, push=True)
+        for i, level in enumerate(self.up):
+            x = x if i == 0 else F.interpolate(x, scale_factor=2.0, mode="nearest")
+            x = self._run(level, x, embedding, tokens, lookups, codes, skips, push=False)
+        coarse = None
+        if self.locate is not None:
+            x, coarse = self.locate(x, next(lookups), codes[x.shape[-1]])
+        x = self.head(F.silu(self.head_norm(x)))
+        if self.config.patch_size == 1:
+            return ParallelUNetOutput(x)
+        return self._full_resolution(x, pictures, garment, coarse)
+
+    def _embed(
+        self,
+        person_pose: torch.Tensor,
+        garment_pose: torch.Tensor,
+        conditioning_noise: torch.Tensor,
+        timestep: torch.Tensor | None,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """FiLM vector (N, film_dim), already through a swish, and pose tokens (N, 2K, pose_dim)."""
+        person = self.person_pose_embedding(person_pose)
+        garment = self.garment_pose_embedding(garment_pose)
+        embedding = self.person_pool_out(self.person_pool(person))
+        embedding = embedding + self.garment_pool_out(self.garment_pool(garment))
+        for i, embed in enumerate(self.noise_embedding):
+            embedding = embedding + embed(conditioning_noise[:, i])
+        if timestep is not None:
+            embedding = embedding + self.time_embedding(timestep)
+        return F.silu(embedding), torch.cat([person, garment], dim=1)
+
+    def _run(
+        self,
+        level: _PersonLevel,
+        x: torch.Tensor,
+        embedding: torch.Tensor,
+        tokens: torch.Tensor,
+        lookups: object,
+        codes: dict[int, torch.Tensor | None],
+        skips: list[torch.Tensor],
+        *,
+        push: bool,
+    ) -> torch.Tensor:
+        """All blocks of one person level; pushes skips on the way down, pops them on the way up."""
+        for i, block in enumerate(level.blocks):
+            x = block(x, embedding, None if push else skips.pop())
+            if level.self_attention:
+                x = level.self_attention[i](x, tokens)
+            if level.cross_attention:
+                x = level.cross_attention[i](x, next(lookups), codes.get(x.shape[-1]))
+            if push:
+                skips.append(x)
+        return x
+
+    def _project(
+        self, features: list[list[torch.Tensor]], garment_pose: torch.Tensor
+    ) -> GarmentFeatures:
+        """Keys and values for each person cross-attention: the i-th block looks at the i-th garment block."""
+        result = []
+        codes: dict[int, torch.Tensor] = {}
+
+        def code(side: int) -> torch.Tensor | None:
+            if self.config.body_coordinates and side not in codes:
+                codes[side] = body_coordinates(garment_pose, side)
+            return codes.get(side)
+
+        for level, outputs in zip([*self.down, *self.up], features, strict=False):
+            for attention, output in zip(level.cross_attention, outputs, strict=False):
+                result.append(attention.keys_values(output, code(output.shape[-1])))
+        if self.locate is not None:
+            output = features[-1][-1]
+            result.append(self.locate.attention.keys_values(output, code(output.shape[-1])))
+        return GarmentFeatures(tuple(result))
+
+    def _full_resolution(
+        self,
+        x: torch.Tensor,
+        pictures: list[torch.Tensor],
+        garment: torch.Tensor,
+        coarse: torch.Tensor | None,
+    ) -> ParallelUNetOutput:
+        """Unfold patches and finish at full resolution, mixing in the candidates for each pixel."""
+        x = F.pixel_shuffle(x, self.config.patch_size)
+        if self.locate is None:
+            return ParallelUNetOutput(self.refine(torch.cat([x, *pictures], dim=1)))
+        side = x.shape[-1]
+        position = F.interpolate(coarse, size=(side, side), mode="bilinear", align_corners=False)
+        # The first two channels refine the position; a tenth of the picture is far for a refinement.
+        position = position + 0.1 * x[:, :2].float().tanh()
+        grid = (2 * position - 1).permute(0, 2, 3, 1)
+        found = F.grid_sample(garment.float(), grid, padding_mode="border", align_corners=False)
+        found = found.to(x.dtype)
+        known = pictures[-1]  # low_res where there is one, else the agnostic picture
+        out = self.refine(torch.cat([x, *pictures, found], dim=1))
+        gates = out[:, 3:].sigmoid()
+        sample = out[:, :3] + gates[:, :1] * found + gates[:, 1:] * known
+        return ParallelUNetOutput(sample, position, coarse)

@@ -1,0 +1,228 @@
+"""Clothing-agnostic person and cut-out garment: pure functions of a picture, its labels and its pose.
+
+The only place where it is decided what a network may see of the person; training, inference and evaluation all
+come through here.
+"""
+
+import cv2
+import numpy as np
+
+from tryon.conditions import CATEGORIES
+from tryon.preprocessing.parsing import LABEL, label_mask
+
+HIDDEN_VALUE = 127
+GARMENT_MARGIN = 0.08
+
+# Labels that are hidden for each category, and labels that are pasted back on top whatever the region covers.
+_HIDE = {
+    "upper": ("upper", "dress", "torso_skin", "left_arm", "right_arm"),
+    "lower": ("lower", "dress", "left_leg", "right_leg"),
+    "dress": (
+        "upper",
+        "lower",
+        "dress",
+        "torso_skin",
+        "left_arm",
+        "right_arm",
+        "left_leg",
+        "right_leg",
+    ),
+}
+_KEEP = {
+    "upper": (
+        "hair",
+        "face",
+        "left_hand",
+        "right_hand",
+        "lower",
+        "left_leg",
+        "right_leg",
+        "left_shoe",
+        "right_shoe",
+    ),
+    "lower": (
+        "hair",
+        "face",
+        "torso_skin",
+        "left_arm",
+        "right_arm",
+        "left_hand",
+        "right_hand",
+        "upper",
+        "left_shoe",
+        "right_shoe",
+    ),
+    "dress": ("hair", "face", "left_hand", "right_hand", "left_shoe", "right_shoe"),
+}
+
+
+def body_size(pose: np.ndarray) -> float:
+    """Length of the torso, neck to middle of the hips, in units of the frame, from whichever bones are seen.
+
+    Foreshortening only shrinks a bone, so the largest estimate is the best.
+    """
+    estimates = [0.05]
+    for start, end, share in ((1, 8, 1.03), (1, 11, 1.03), (8, 9, 0.85), (11, 12, 0.85), (2, 5, 0.62)):
+        if pose[start, 2] > 0 and pose[end, 2] > 0:
+            estimates.append(float(np.linalg.norm(pose[start, :2] - pose[end, :2])) / share)
+    return max(estimates)
+
+
+def _body_region(pose: np.ndarray, category: str, size: int, body: float) -> np.ndarray:
+    """(size, size) bool: where cloth of the category can hang on this pose, whatever is worn now."""
+    canvas = np.zeros((size, size), np.uint8)
+    points = pose[:, :2] * size
+    seen = pose[:, 2] > 0
+
+    def stroke(a: int, b: int, width: float) -> None:
+        if seen[a] and seen[b]:
+            ends = np.round(points[[a, b]]).astype(int)
+            cv2.line(canvas, tuple(ends[0]), tuple(ends[1]), 255, max(1, round(width * size)))
+
+    def hull(corners: list[np.ndarray]) -> None:
+        cv2.fillConvexPoly(canvas, cv2.convexHull(np.round(corners).astype(np.int32)), 255)
+
+    unit = body * size
+    hips = seen[8] and seen[11]
+    if category in ("upper", "dress"):
+        for a, b in ((2, 3), (3, 4), (5, 6), (6, 7)):
+            stroke(a, b, 0.34 * body)
+        if seen[2] and seen[5]:
+            below = points[[8, 11]] if hips else points[[2, 5]] + [0, unit]
+            outward = np.array([[-0.16 * unit, 0.0], [0.16 * unit, 0.0]])
+            if points[2, 0] > points[5, 0]:
+                outward = -outward
+            sides = [*(points[[2, 5]] + outward * 0.5), *(below + outward + [0, 0.28 * unit])]
+            hull([*sides, points[[2, 5]].mean(0) - [0, 0.12 * unit]])
+    if category in ("lower", "dress") and hips:
+        for a, b in ((8, 9), (9, 10), (11, 12), (12, 13)):
+            stroke(a, b, 0.4 * body)
+        # A skirt hangs straight down whatever the legs do, so the region reaches a shin's length below the hips.
+        middle = points[[8, 11]].mean(0)
+        feet = [points[i] for i in (9, 10, 12, 13) if seen[i]]
+        bottom = max([middle[1] + 1.5 * unit, *(p[1] for p in feet)])
+        lowest = min(bottom, size + unit)
+        half_top = abs(points[8, 0] - points[11, 0]) / 2 + 0.2 * unit
+        hull(
+            [
+                middle + [-half_top, -0.2 * unit],
+                middle + [half_top, -0.2 * unit],
+                np.array([middle[0] + half_top + 0.2 * unit, lowest]),
+                np.array([middle[0] - half_top - 0.2 * unit, lowest]),
+                *feet,
+            ]
+        )
+    return canvas > 0
+
+
+def make_agnostic(
+    image: np.ndarray,
+    parsing: np.ndarray,
+    pose: np.ndarray,
+    category: str,
+    margin: float = 0.1,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Hide the worn garment, the skin it may bare and the room another garment may need.
+
+    Args:
+        image: (S, S, 3) uint8 RGB of the person in a square frame.
+        parsing: (S, S) uint8, values index `parsing.LABELS`.
+        pose: (18, 3) float32: x, y in [0, 1], confidence.
+        category: kind of garment that will be put on, one of `CATEGORIES`.
+        margin: how far the region grows beyond what is worn, in torso lengths.
+
+    Returns:
+        agnostic: (S, S, 3) uint8; hidden pixels are 127, all others those of `image`, bit for bit.
+        hidden: (S, S) bool.
+
+    Raises:
+        ValueError: sizes differ or the category is unknown.
+
+    Source: TryOnDiffusion (arXiv:2306.08276), section 3.1: hide, then paste head, hands and the rest back. The
+    paper hides the whole bounding box of the person; here the box is narrowed to where cloth can be on this pose
+    and a wide margin around what is worn, so that a photograph keeps its own background.
+    """
+    if category not in CATEGORIES:
+        raise ValueError(f"Unknown category {category!r}; choose one of {', '.join(CATEGORIES)}.")
+    size = image.shape[0]
+    if image.shape[:2] != parsing.shape or image.shape[1] != size:
+        raise ValueError("image and parsing must be square and of one size.")
+    body = body_size(pose)
+    grow = max(1, round(margin * body * size))
+    ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * grow + 1, 2 * grow + 1))
+    worn = cv2.dilate(label_mask(parsing, _HIDE[category]).astype(np.uint8), ellipse) > 0
+    keep = label_mask(parsing, _KEEP[category])
+    if category == "upper":
+        # A longer top covers the waist of what is worn below, so that strip may not be pasted back.
+        hips = [pose[i, 1] for i in (8, 11) if pose[i, 2] > 0]
+        if hips:
+            strip = np.arange(size)[:, None] < (max(hips) + 0.22 * body) * size
+            keep &= ~(strip & label_mask(parsing, ("lower", "left_leg", "right_leg")))
+    hidden = (worn | _body_region(pose, category, size, body)) & ~keep
+    agnostic = image.copy()
+    agnostic[hidden] = HIDDEN_VALUE
+    return agnostic, hidden
+
+
+def cut_out_garment(image: np.ndarray, parsing: np.ndarray, category: str) -> np.ndarray:
+    """The garment alone on white, with holes where hands or hair lie in front of it (I_c).
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        parsing: (H, W) uint8, values index `parsing.LABELS`.
+        category: label that is kept, one of `CATEGORIES`.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+    """
+    return np.where((parsing == LABEL[category])[..., None], image, np.uint8(255))
+
+
+def frame_garment(
+    garment: np.ndarray, parsing: np.ndarray, pose: np.ndarray, category: str, size: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Zoom in on a cut-out garment, so that its cloth and not white paper fills the network's pixels.
+
+    Args:
+        garment: (S, S, 3) uint8 RGB, cut out on white by `cut_out_garment`.
+        parsing: (S, S) uint8 labels of the same picture.
+        pose: (18, 3) float32 of the same picture.
+        category: label of the garment.
+        size: side of the result in pixels.
+
+    Returns:
+        garment: (size, size, 3) uint8 RGB on white.
+        pose: (18, 3) float32 in the new frame; joints outside of it keep their place there, beyond [0, 1].
+        window: (3,) float32: left, top and side of the new frame in units of the old one.
+
+    Raises:
+        ValueError: no pixel bears the label.
+    """
+    rows, columns = np.nonzero(parsing == LABEL[category])
+    if len(rows) == 0:
+        raise ValueError(f"The parsing shows no {category} garment.")
+    old = garment.shape[0]
+    low = np.array([columns.min(), rows.min()], float)
+    high = np.array([columns.max(), rows.max()], float) + 1
+    side = max(8.0, (high - low).max() * (1 + 2 * GARMENT_MARGIN))
+    left, top = (low + high) / 2 - side / 2
+    scale = size / side
+    # Shrinking needs a filter over the area; warpAffine has none, so blur by the factor first.
+    if scale < 0.75:
+        garment = cv2.GaussianBlur(garment, (0, 0), 0.45 / scale)
+    matrix = np.array(
+        [[scale, 0, (0.5 - left) * scale - 0.5], [0, scale, (0.5 - top) * scale - 0.5]]
+    )
+    framed = cv2.warpAffine(
+        garment,
+        matrix,
+        (size, size),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=(255, 255, 255),
+    )
+    window = np.array([left, top, side], np.float32) / old
+    moved = pose.astype(np.float32).copy()
+    seen = moved[:, 2] > 0
+    moved[seen, :2] = (moved[seen, :2] - window[:2]) / window[2]
+    return framed, moved, window

@@ -1,0 +1,209 @@
+"""Pairs on disk as the networks' inputs: conditions and the true picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from tryon.conditions import CATEGORIES, Conditions
+from tryon.preprocessing.agnostic import cut_out_garment, frame_garment, make_agnostic
+from tryon.preprocessing.parsing import LABEL
+from tryon.preprocessing.pose import MIRRORED as MIRRORED_JOINTS
+
+FIELDS = (
+    "image",
+    "parsing",
+    "pose",
+    "garment_image",
+    "garment_parsing",
+    "garment_pose",
+    "flow",
+    "category",
+    "kind",
+)
+FLOW_SIZE = 64
+
+
+@dataclass(frozen=True)
+class Batch:
+    """N training pairs.
+
+    Attributes:
+        target: (N, 3, S, S) in [-1, 1], the person wearing the garment.
+        conditions: what the networks are told, pictures of side S.
+        weight: (N, 1, S, S) importance of each pixel to the loss.
+        garment_mask: (N, 1, S, S), 1 where the target shows the garment.
+        flow: (N, 3, 64, 64): x, y in [0, 1] of `conditions.garment` and visibility; x = -1 where there is none.
+    """
+
+    target: torch.Tensor
+    conditions: Conditions
+    weight: torch.Tensor
+    garment_mask: torch.Tensor
+    flow: torch.Tensor
+
+
+class PairDataset(torch.utils.data.Dataset):
+    """Shards of rendered pairs, read through memory maps.
+
+    A shard is a folder of arrays of n pairs of side S: `image`, `parsing`, `pose` of the person wearing the
+    garment; `garment_image`, `garment_parsing`, `garment_pose` of the picture that the garment is taken from;
+    `flow`, `category`, `kind`. `tryon.synthetic.render` writes them.
+
+    Args:
+        folder: folder of shards; unfinished ones (`*.tmp`) are left out.
+        size: side of the pictures that are returned.
+        augment: mirror, recolour the garment and vary the hidden region. Off, the same index is the same sample.
+        seed: of the augmentation; together with the epoch and the index it decides every draw.
+
+    Raises:
+        ValueError: no shard in the folder.
+    """
+
+    def __init__(
+        self, folder: Path | str, size: int, *, augment: bool = True, seed: int = 0
+    ) -> None:
+        shards = sorted(p.parent for p in Path(folder).glob("**/image.npy"))
+        shards = [s for s in shards if s.suffix != ".tmp"]
+        if not shards:
+            raise ValueError(f"No shards of pairs in {folder}: render some with tryon.synthetic.render.")
+        self.shards = [
+            {name: np.load(shard / f"{name}.npy", mmap_mode="r") for name in FIELDS}
+            for shard in shards
+        ]
+        self.starts = np.cumsum([0] + [len(s["image"]) for s in self.shards])
+        self.size, self.augment, self.seed, self.epoch = size, augment, seed, 0
+
+    def __len__(self) -> int:
+        """Number of pairs."""
+        return int(self.starts[-1])
+
+    def row(self, index: int) -> dict[str, np.ndarray]:
+        """The stored arrays of one pair."""
+        shard = int(np.searchsorted(self.starts, index, side="right")) - 1
+        return {k: np.array(v[index - self.starts[shard]]) for k, v in self.shards[shard].items()}
+
+    def __getitem__(self, index: int) -> dict[str, np.ndarray]:
+        """Arrays of one sample; `collate` makes a `Batch` of them."""
+        rng = np.random.default_rng((self.seed, self.epoch, index))
+        row = self.row(index)
+        category = CATEGORIES[int(row["category"])]
+        if self.augment:
+            _recolour(row, category, rng)
+        image, parsing = _resized(row["image"], row["parsing"], self.size)
+        margin = rng.uniform(0.06, 0.2) if self.augment else 0.1
+        agnostic, hidden = make_agnostic(image, parsing, row["pose"], category, margin)
+        garment = cut_out_garment(row["garment_image"], row["garment_parsing"], category)
+        garment, garment_pose, window = frame_garment(
+            garment, row["garment_parsing"], row["garment_pose"], category, self.size
+        )
+        flow = row["flow"].astype(np.float32)
+        there = flow[..., :1] > -0.9
+        flow[..., :2] = np.where(there, (flow[..., :2] - window[:2]) / window[2], -1.0)
+        sample = {
+            "target": image,
+            "agnostic": agnostic,
+            "hidden": hidden,
+            "garment_mask": parsing == LABEL[category],
+            "garment": garment,
+            "person_pose": row["pose"],
+            "garment_pose": garment_pose,
+            "flow": flow,
+        }
+        if self.augment and rng.random() < 0.5:
+            sample = _mirrored(sample)
+        return sample
+
+
+def _resized(image: np.ndarray, parsing: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    if image.shape[0] == size:
+        return image, parsing
+    return (
+        cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA),
+        cv2.resize(parsing, (size, size), interpolation=cv2.INTER_NEAREST),
+    )
+
+
+def _recolour(row: dict[str, np.ndarray], category: str, rng: np.random.Generator) -> None:
+    """The same random change of the garment's colours in both pictures: prints without end from few renders."""
+    if rng.random() < 0.3:
+        return
+    order = rng.permutation(3)
+    gain = rng.uniform(0.6, 1.3, 3).astype(np.float32)
+    invert = rng.random() < 0.15
+    for name in ("", "garment_"):
+        mask = row[f"{name}parsing"] == LABEL[category]
+        pixels = row[f"{name}image"][mask][:, order].astype(np.float32)
+        pixels = (255 - pixels if invert else pixels) * gain
+        row[f"{name}image"][mask] = np.clip(pixels + 0.5, 0, 255).astype(np.uint8)
+
+
+def _mirrored(sample: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Left and right exchanged in everything."""
+    out = {k: np.ascontiguousarray(v[:, ::-1]) for k, v in sample.items() if "pose" not in k}
+    there = out["flow"][..., 0] > -0.9
+    out["flow"][..., 0] = np.where(there, 1 - out["flow"][..., 0], -1.0)
+    for name in ("person_pose", "garment_pose"):
+        pose = sample[name][MIRRORED_JOINTS].copy()
+        pose[:, 0] = np.where(pose[:, 2] > 0, 1 - pose[:, 0], 0)
+        out[name] = pose
+    return out
+
+
+def collate(samples: list[dict[str, np.ndarray]]) -> Batch:
+    """Arrays to tensors in the networks' ranges; hidden pixels are exactly 0."""
+
+    def stack(name: str) -> torch.Tensor:
+        return torch.from_numpy(np.stack([s[name] for s in samples]))
+
+    def pictures(name: str) -> torch.Tensor:
+        return stack(name).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+
+    hidden = stack("hidden")[:, None]
+    garment_mask = stack("garment_mask")[:, None].float()
+    conditions = Conditions(
+        pictures("agnostic") * ~hidden,
+        pictures("garment"),
+        stack("person_pose").float(),
+        stack("garment_pose").float(),
+    )
+    # Known pixels only need copying; the garment is what the picture is about.
+    weight = 0.1 + 0.9 * hidden.float() + 2.0 * garment_mask
+    return Batch(
+        pictures("target"), conditions, weight, garment_mask, stack("flow").permute(0, 3, 1, 2)
+    )
+
+
+def batches(
+    dataset: PairDataset, batch_size: int, start: int, workers: int
+) -> Iterator[Batch]:
+    """Shuffled batches without end, each a function of the dataset's seed and the number of pairs seen.
+
+    Args:
+        dataset: the pairs.
+        batch_size: pairs per batch.
+        start: pairs seen so far, so that a resumed run goes on where it stopped.
+        workers: processes that prepare batches beside the training.
+    """
+    per_epoch = len(dataset) // batch_size
+    if per_epoch == 0:
+        raise ValueError(f"{len(dataset)} pairs do not fill one batch of {batch_size}.")
+    step = start // batch_size
+    while True:
+        dataset.epoch, first = divmod(step, per_epoch)
+        order = np.random.default_rng((dataset.seed, dataset.epoch)).permutation(len(dataset))
+        chosen = order[first * batch_size : per_epoch * batch_size].tolist()
+        loader = torch.utils.data.DataLoader(
+            dataset,
+            batch_sampler=[chosen[i : i + batch_size] for i in range(0, len(chosen), batch_size)],
+            collate_fn=collate,
+            num_workers=workers,
+        )
+        for batch in loader:
+            yield batch
+            step += 1
