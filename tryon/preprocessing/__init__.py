@@ -1,0 +1,1 @@
+"""From photographs to the conditions of a try-on."""

@@ -1,0 +1,210 @@
+"""Pictures to train the annotator on: rendered pairs, changed so much that a photograph is no surprise to it."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from torch.utils.data import Dataset
+
+from tryon.preprocessing.parsing import GARMENTS, label_mask
+from tryon.preprocessing.parsing import MIRRORED as MIRRORED_LABELS
+from tryon.preprocessing.pose import mirror_pose
+
+SIZE = 256  # pixels of a training picture
+
+
+@dataclass
+class Shard:
+    """One folder of rendered pairs, memory-mapped; picture i of 2 n is the target of pair i or the garment of i - n."""
+
+    images: tuple[np.ndarray, np.ndarray]
+    parsings: tuple[np.ndarray, np.ndarray]
+    poses: tuple[np.ndarray, np.ndarray]
+
+    @classmethod
+    def open(cls, folder: Path) -> "Shard":
+        """Map the arrays of a folder; nothing is read yet."""
+
+        def pair(name: str) -> tuple[np.ndarray, np.ndarray]:
+            names = (f"{name}.npy", f"garment_{name}.npy")
+            return tuple(np.load(folder / file, mmap_mode="r") for file in names)
+
+        return cls(pair("image"), pair("parsing"), pair("pose"))
+
+    def __len__(self) -> int:
+        return 2 * len(self.images[0])
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(H, W, 3) uint8, (H, W) uint8 and (18, 3) float32 of picture `index`."""
+        side, row = divmod(index, len(self.images[0]))
+        return self.images[side][row], self.parsings[side][row], self.poses[side][row]
+
+
+def open_shards(folder: Path) -> list[Shard]:
+    """The shards in a folder, or the folder itself if it is one.
+
+    Raises:
+        ValueError: there is none.
+    """
+    folders = [folder, *sorted(folder.iterdir())] if folder.is_dir() else []
+    shards = [Shard.open(path) for path in folders if path.suffix != ".tmp" and (path / "garment_pose.npy").exists()]
+    if not shards:
+        raise ValueError(f"{folder} holds no rendered pairs: make some with python -m tryon.synthetic.render")
+    return shards
+
+
+class Augmented(Dataset):
+    """An endless stream of changed pictures; item i is always the same, so a run can be stopped and resumed.
+
+    Args:
+        shards: rendered pairs to draw from.
+        textures: (n, h, w, 3) uint8 photographs of fabric-like things for garments and backgrounds, or None.
+        seed: of the stream.
+    """
+
+    def __init__(self, shards: list[Shard], textures: np.ndarray | None, seed: int) -> None:
+        self.shards, self.textures, self.seed = shards, textures, seed
+        self.ends = np.cumsum([len(shard) for shard in shards])
+
+    def __len__(self) -> int:
+        return 2**31
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(SIZE, SIZE, 3) uint8 RGB, (SIZE / 2, SIZE / 2) uint8 parsing, (18, 3) float32 pose."""
+        rng = np.random.default_rng((self.seed, index))
+        image, parsing, pose = (np.array(part) for part in self._draw(rng))
+        for name in GARMENTS:
+            if rng.random() < 0.35:
+                image = refabric(image, label_mask(parsing, (name,)), self._patch(rng))
+        if rng.random() < 0.5:
+            image, parsing, pose = image[:, ::-1], MIRRORED_LABELS[parsing[:, ::-1]], mirror_pose(pose)
+        matrix = random_affine(parsing, rng)
+        keep = rng.random() < 0.4
+        canvas = np.full_like(image, rng.choice([255, 127, rng.integers(256)])) if keep else self._background(rng)
+        alpha = np.ones(parsing.shape, np.float32) if keep else (parsing > 0).astype(np.float32)
+        if not keep and rng.random() < 0.07:  # nobody and nothing there
+            alpha[:], parsing, pose = 0, np.zeros_like(parsing), np.zeros_like(pose)
+        frame = (SIZE, SIZE)
+        alpha = cv2.warpAffine(alpha, matrix, frame)[..., None]
+        image = cv2.warpAffine(np.ascontiguousarray(image), matrix, frame, borderMode=cv2.BORDER_REPLICATE)
+        image = (canvas + alpha * (image.astype(np.float32) - canvas)).astype(np.uint8)
+        half = np.diag([0.5, 0.5]) @ matrix
+        half[:, 2] -= 0.25  # centres of pixels, not corners
+        parsing = cv2.warpAffine(parsing, half, (SIZE // 2, SIZE // 2), flags=cv2.INTER_NEAREST)
+        return photometric(image, rng), parsing, move_pose(pose, matrix)
+
+    def _draw(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        index = int(rng.integers(self.ends[-1]))
+        shard = int(np.searchsorted(self.ends, index, side="right"))
+        return self.shards[shard][index - int(self.ends[shard]) + len(self.shards[shard])]
+
+    def _patch(self, rng: np.random.Generator) -> np.ndarray:
+        """A piece of some picture, too close up to tell what it shows, blown up to SIZE."""
+        if self.textures is not None and rng.random() < 0.7:
+            source, widest = self.textures[rng.integers(len(self.textures))], 3
+        else:
+            source, widest = self._draw(rng)[0], 5
+        side = int(rng.integers(source.shape[0] // 10, source.shape[0] // widest))
+        top, left = rng.integers(0, source.shape[0] - side, 2)
+        return cv2.resize(np.ascontiguousarray(source[top : top + side, left : left + side]), (SIZE, SIZE))
+
+    def _background(self, rng: np.random.Generator) -> np.ndarray:
+        """A background: a close-up, a plain colour or a coarse gradient, with a few plain shapes on it."""
+        kind = rng.random()
+        if kind < 0.4:
+            canvas = self._patch(rng)
+        elif kind < 0.6:
+            canvas = np.full((SIZE, SIZE, 3), rng.integers(256, size=3) if rng.random() < 0.6 else 255, np.uint8)
+        else:
+            cells = rng.integers(2, 6)
+            coarse = np.clip(rng.integers(256, size=3) + rng.normal(0, 30, (cells, cells, 3)), 0, 255)
+            canvas = cv2.resize(coarse.astype(np.uint8), (SIZE, SIZE), interpolation=cv2.INTER_CUBIC)
+        for _ in range(rng.integers(0, 8) if rng.random() < 0.5 else 0):
+            colour = tuple(int(value) for value in rng.integers(256, size=3))
+            (x, y), (w, h) = rng.integers(0, SIZE, 2).tolist(), rng.integers(5, SIZE // 2, 2).tolist()
+            if rng.random() < 0.5:
+                cv2.rectangle(canvas, (x, y), (x + w, y + h), colour, -1)
+            else:
+                cv2.ellipse(canvas, (x, y), (w, h), float(rng.uniform(0, 180)), 0, 360, colour, -1, cv2.LINE_AA)
+        return canvas
+
+
+def refabric(image: np.ndarray, mask: np.ndarray, fabric: np.ndarray) -> np.ndarray:
+    """Give the masked garment another fabric, keeping its folds.
+
+    Args:
+        image: (H, W, 3) uint8.
+        mask: (H, W) bool.
+        fabric: (H, W, 3) uint8.
+
+    Returns:
+        (H, W, 3) uint8.
+    """
+    if mask.sum() < 20:
+        return image
+    light = image[mask].astype(np.float32).mean(1, keepdims=True)
+    shade = np.clip(light / max(float(light.mean()), 20.0), 0.3, 1.6)
+    image = image.copy()
+    image[mask] = np.clip(fabric[mask] * shade, 0, 255).astype(np.uint8)
+    return image
+
+
+def random_affine(parsing: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(2, 3) matrix from source to output pixels: half of the time a mild change, else a strong one."""
+    rows, columns = np.nonzero(parsing)
+    centre = (columns.mean(), rows.mean()) if len(rows) else (SIZE / 2, SIZE / 2)
+    mild = rng.random() < 0.5
+    scale = math.exp(rng.uniform(-0.15, 0.15) if mild else rng.uniform(-0.9, 0.45)) * SIZE / parsing.shape[0]
+    matrix = cv2.getRotationMatrix2D(centre, rng.normal(0, 3 if mild else 8), scale)
+    reach = 0.04 if mild else 0.2
+    start = np.array(centre) * SIZE / parsing.shape[0] if mild else np.array([SIZE / 2, SIZE / 2])
+    matrix[:, 2] += start - centre + rng.uniform(-reach, reach, 2) * SIZE
+    return matrix
+
+
+def move_pose(pose: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """The pose after an affine change of the square picture it belongs to; joints that leave it are missing."""
+    scale = SIZE  # both frames are SIZE wide, and the matrix is in their pixels
+    moved = pose.copy()
+    moved[:, :2] = ((pose[:, :2] * scale - 0.5) @ matrix[:, :2].T + matrix[:, 2] + 0.5) / scale
+    gone = (pose[:, 2] == 0) | (moved[:, :2] < 0).any(1) | (moved[:, :2] >= 1).any(1)
+    moved[gone] = 0
+    return moved
+
+
+def photometric(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Other light, another camera: (H, W, 3) uint8 -> (H, W, 3) uint8."""
+    ramp = np.linspace(0, 1, 256)[:, None]
+    gain = math.exp(rng.normal(0, 0.25)) * np.exp(rng.normal(0, 0.08, 3))
+    curve = (ramp ** math.exp(rng.normal(0, 0.25)) - 0.5) * rng.uniform(0.7, 1.3) + 0.5
+    table = np.clip(255 * curve * gain, 0, 255).astype(np.uint8)
+    image = cv2.LUT(image, table[None])
+    if rng.random() < 0.5:
+        grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+        keep = 0.0 if rng.random() < 0.1 else rng.uniform(0.4, 1.4)
+        image = cv2.addWeighted(image, keep, grey, 1 - keep, 0)
+    if rng.random() < 0.3:
+        light = cv2.resize(rng.uniform(0.6, 1.2, (3, 3)).astype(np.float32), image.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+        image = np.clip(image * light[..., None], 0, 255).astype(np.uint8)
+    if rng.random() < 0.25:
+        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.8))
+    if rng.random() < 0.25:
+        noise = rng.standard_normal(image.shape, np.float32) * rng.uniform(2, 12)
+        image = np.clip(image + noise, 0, 255).astype(np.uint8)
+    if rng.random() < 0.25:
+        coded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 90))])[1]
+        image = cv2.imdecode(coded, cv2.IMREAD_COLOR)
+    return image
+
+
+def read_textures(folder: Path) -> np.ndarray:
+    """(n, SIZE, SIZE, 3) uint8 of all pictures in a folder, their middle square."""
+    pictures = []
+    for path in sorted(folder.glob("*.*g")):  # jpg, jpeg, png
+        picture = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+        side = min(picture.shape[:2])
+        top, left = (picture.shape[0] - side) // 2, (picture.shape[1] - side) // 2
+        pictures.append(cv2.resize(picture[top : top + side, left : left + side], (SIZE, SIZE)))
+    return np.stack(pictures)
