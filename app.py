@@ -227,11 +227,12 @@ def create_demo(get_pipeline: Callable = default_pipeline, examples: Path = EXAM
         yield {
             slider: gr.update(value=(keep_view(before, "before"), keep_view(image, "after")), visible=True),
             outcome: gr.update(visible=True),
+            download: gr.update(value=None, interactive=False),  # writing a large photo takes seconds
             warnings: "\n\n".join(info["warnings"]),
-            download: keep_result(image, info),
             used_seed: info["seed"],
             details: info,
         }
+        yield {download: gr.update(value=keep_result(image, info), interactive=True)}
 
     def end() -> dict:
         gone = gr.update(visible=False)
