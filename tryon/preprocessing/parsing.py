@@ -21,8 +21,8 @@ LABELS = (
 )
 """Names of the labels; a parsing is (H, W) uint8 whose values index this tuple.
 
-Left and right are the person's own. `torso_skin` is the neck and whatever is bare between shoulders and hips; arms, hands
-and legs are bare skin, shoes any footwear.
+Left and right are the person's own. `torso_skin` is the neck and whatever is bare between shoulders and hips; arms,
+hands and legs are bare skin, shoes any footwear.
 """
 
 LABEL = {name: index for index, name in enumerate(LABELS)}

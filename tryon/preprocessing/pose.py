@@ -132,7 +132,7 @@ def draw_pose(pose: np.ndarray, canvas: np.ndarray) -> np.ndarray:
     drawn = canvas.copy()
     size = canvas.shape[0]
     # cv2 takes fixed-point positions: 4 fractional bits keep the lines anti-aliased at small sizes
-    points = [tuple(int(round(16 * (value * size - 0.5))) for value in joint[:2]) for joint in pose]
+    points = [tuple(round(16 * (float(value) * size - 0.5)) for value in joint[:2]) for joint in pose]
     thickness = max(1, size // 100)
     for limb, (start, end) in enumerate(LIMBS):
         a, b = KEYPOINT[start], KEYPOINT[end]

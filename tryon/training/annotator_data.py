@@ -186,7 +186,8 @@ def photometric(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         keep = 0.0 if rng.random() < 0.1 else rng.uniform(0.4, 1.4)
         image = cv2.addWeighted(image, keep, grey, 1 - keep, 0)
     if rng.random() < 0.3:
-        light = cv2.resize(rng.uniform(0.6, 1.2, (3, 3)).astype(np.float32), image.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+        coarse = rng.uniform(0.6, 1.2, (3, 3)).astype(np.float32)
+        light = cv2.resize(coarse, image.shape[1::-1], interpolation=cv2.INTER_CUBIC)
         image = np.clip(image * light[..., None], 0, 255).astype(np.uint8)
     if rng.random() < 0.25:
         image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.8))

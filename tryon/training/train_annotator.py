@@ -2,8 +2,8 @@
 
     python -m tryon.training.train_annotator --data DIR --out DIR --minutes 15 [--validation SHARD] [--textures PHOTOS]
 
-DIR holds shards (or is one). Both pictures of every pair are used. The same command resumes a stopped run. One JSON line
-per interval goes to stdout and to OUT/log.jsonl; OUT is a folder for `Annotator.from_pretrained`.
+DIR holds shards (or is one). Both pictures of every pair are used. The same command resumes a stopped run. One JSON
+line per interval goes to stdout and to OUT/log.jsonl; OUT is a folder for `Annotator.from_pretrained`.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812 - the field's usual name
+import torch.nn.functional as F
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader, Subset
 
@@ -29,7 +29,11 @@ from tryon.training.annotator_data import Augmented, Shard, open_shards, read_te
 
 EMA_DECAY = 0.997
 SIGMA = 1.5  # of a heatmap's Gaussian, in its cells
-WEIGHTS = {"background": 0.5} | {n: 2.0 for n in (*HEAD, "torso_skin", *LEGS, *SHOES)} | {n: 3.0 for n in (*ARMS, *HANDS)}
+WEIGHTS = {
+    "background": 0.5,
+    **dict.fromkeys((*HEAD, "torso_skin", *LEGS, *SHOES), 2.0),
+    **dict.fromkeys((*ARMS, *HANDS), 3.0),
+}
 """Of a label in the cross-entropy where it is not 1: small parts would otherwise drown in the large ones."""
 
 
@@ -55,8 +59,8 @@ def validate(model: Annotator, shards: list[Shard], limit: int = 200) -> dict[st
     """Score unchanged pictures.
 
     Returns:
-        `miou` over the labels that occur, `pck` (share of joints within 0.05 of the frame), `false_joints` (share of missing
-        joints that were found all the same), `iou` by label.
+        `miou` over the labels that occur, `pck` (share of joints within 0.05 of the frame), `false_joints` (share of
+        missing joints that were found all the same), `iou` by label.
     """
     device = next(model.parameters()).device
     confusion = np.zeros((len(LABELS), len(LABELS)), np.int64)
@@ -69,7 +73,8 @@ def validate(model: Annotator, shards: list[Shard], limit: int = 200) -> dict[st
         found = decode_heatmaps(output.heatmaps[0])
         labels = output.parsing[0].argmax(0).cpu().numpy()
         truth = parsing[::2, ::2].astype(np.int64)
-        confusion += np.bincount((truth * len(LABELS) + labels).ravel(), minlength=confusion.size).reshape(confusion.shape)
+        pairs = np.bincount((truth * len(LABELS) + labels).ravel(), minlength=confusion.size)
+        confusion += pairs.reshape(confusion.shape)
         there = pose[:, 2] > 0
         near = np.linalg.norm(found[:, :2] - pose[:, :2], axis=1) < 0.05
         hits, joints = hits + int((near & there).sum()), joints + int(there.sum())
@@ -82,6 +87,7 @@ def validate(model: Annotator, shards: list[Shard], limit: int = 200) -> dict[st
         "false_joints": round(ghosts / max(absent, 1), 4),
         "iou": iou,
     }
+
 
 def batches(stream: Augmented, start: int, size: int, workers: int) -> Iterator[tuple[torch.Tensor, ...]]:
     """Batches of the stream from item `start` on: (N, H, W, 3) uint8, (N, H / 2, W / 2) uint8, (N, 18, 3) float32."""
@@ -189,7 +195,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tryon.training.train_annotator", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of shards, or a shard")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run and of the finished annotator")
-    parser.add_argument("--minutes", type=float, required=True, help="training time; the learning rate ends at zero there")
+    parser.add_argument(
+        "--minutes", type=float, required=True, help="training time, at whose end the learning rate is zero"
+    )
     parser.add_argument("--validation", type=Path, help="shard (or folder of them) to score on")
     parser.add_argument("--textures", type=Path, help="folder of photographs for fabrics and backgrounds")
     parser.add_argument("--preset", choices=PRESETS, default="small")
