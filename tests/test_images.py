@@ -177,7 +177,22 @@ def huge_png(width: int, height: int) -> bytes:
         (encoded(Image.fromarray(scene()), "JPEG")[:900], "damaged"),
         (encoded(Image.fromarray(scene()), "PNG")[:-200], "damaged"),
     ],
-    ids="empty text postscript heic missing no-pixels channels integers tiny large larger bomb jpeg png".split(),
+    ids=[
+        "empty",
+        "text",
+        "postscript",
+        "heic",
+        "missing",
+        "no-pixels",
+        "channels",
+        "integers",
+        "tiny",
+        "large",
+        "larger",
+        "bomb",
+        "jpeg",
+        "png",
+    ],
 )
 def test_refusals_say_what_to_do(source, words):
     with pytest.raises(InputError, match=words) as refusal:
