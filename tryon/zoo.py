@@ -101,7 +101,7 @@ def load_pipeline(
     check_weights(folder)
     device = torch.device(device) if device is not None else best_device()
     dtype = dtype if dtype is not None else best_dtype(device)
-    pipeline = TryOnPipeline.from_pretrained(folder, torch_dtype=dtype, use_safetensors=True, local_files_only=True)
+    pipeline = TryOnPipeline.from_pretrained(folder, dtype=dtype, use_safetensors=True, local_files_only=True)
     return pipeline.to(device)
 
 
