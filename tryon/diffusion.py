@@ -3,8 +3,19 @@
 import math
 
 import torch
+from diffusers.schedulers import DDIMScheduler
 
 from tryon.conditions import Conditions
+
+
+def make_scheduler() -> DDIMScheduler:
+    """The small cascade's sampler: cosine schedule, the network predicts the clean picture, DDIM from pure noise."""
+    return DDIMScheduler(
+        num_train_timesteps=1000,
+        beta_schedule="squaredcos_cap_v2",
+        prediction_type="sample",
+        timestep_spacing="trailing",
+    )
 
 
 def augment(image: torch.Tensor, level: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:

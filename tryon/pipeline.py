@@ -5,23 +5,25 @@ prepare -> base 128 -> 256 -> 1024 -> pasted back into the photograph at its own
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import cv2
-import numpy as np
 import torch
 from PIL import Image
 
 from tryon.compatibility import define_missing_operators
 from tryon.conditions import CATEGORIES, Conditions
-from tryon.diffusion import augment, guide, threshold, upsample
-from tryon.images import to_images, to_tensor
+from tryon.diffusion import augment, guide, make_scheduler, threshold, upsample
+from tryon.images import to_images
 from tryon.models.annotator import Annotator
 from tryon.models.efficient_unet import EfficientUNet
 from tryon.models.parallel_unet import ParallelUNet
 from tryon.preprocessing import Prepared, Preprocessor
+from tryon.preprocessing.agnostic import changed_region
+from tryon.preprocessing.annotation import INPUT_SIDE, Annotation, annotate
 
 define_missing_operators()
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline  # noqa: E402 - needs the line above
@@ -199,9 +201,13 @@ class TryOnPipeline(DiffusionPipeline):
             yield Stage(name, _pictures(samples), seconds[name], samples=samples)
 
         images = [
-            p.frame.paste(person, square, changed)
-            for p, person, square, changed in zip(
-                prepared, persons, to_images(samples), _changed(prepared, samples), strict=True
+            p.frame.paste(
+                person,
+                square,
+                changed_region(p.hidden, p.person_parsing, seen.parsing(len(p.hidden)), len(square)),
+            )
+            for p, person, square, seen in zip(
+                prepared, persons, to_images(samples), self._look_again(samples), strict=True
             )
         ]
         total = time.perf_counter() - started
@@ -219,6 +225,14 @@ class TryOnPipeline(DiffusionPipeline):
             for p, person, garment in zip(prepared, persons, garments, strict=True)
         ]
         yield Stage("result", images, total - sum(seconds.values()), info, samples)
+
+    def _look_again(self, samples: torch.Tensor) -> list[Annotation]:
+        """Annotations of the results, (N, 3, S, S) in [-1, 1]."""
+        squares = [
+            cv2.resize(square, (INPUT_SIDE, INPUT_SIDE), interpolation=cv2.INTER_AREA)
+            for square in to_images(samples)
+        ]
+        return annotate(self.annotator, squares)
 
     @torch.inference_mode()
     def sample(
@@ -350,9 +364,9 @@ class TryOnPipeline(DiffusionPipeline):
             out = guide(unconditional, conditional, scale)
         if scheduler.config.prediction_type == "sample":
             out = threshold(out)
-        if generators[0] is None or "generator" not in scheduler.step.__code__.co_varnames:
-            return scheduler.step(out, step, latents, return_dict=False)[0]
-        return scheduler.step(out, step, latents, generator=generators, return_dict=False)[0]
+        takes_generator = "generator" in inspect.signature(scheduler.step).parameters
+        extra = {"generator": generators} if takes_generator and generators[0] is not None else {}
+        return scheduler.step(out, step, latents, return_dict=False, **extra)[0]
 
     def _super_resolve(
         self,
@@ -453,15 +467,4 @@ def _pictures(samples: torch.Tensor) -> list[Image.Image]:
     return [Image.fromarray(image) for image in to_images(samples)]
 
 
-def _changed(prepared: list[Prepared], samples: torch.Tensor) -> list[np.ndarray]:
-    """(S, S) float masks in [0, 1] of what may change in the photograph: the hidden region, its edge soft inside."""
-    size = samples.shape[-1]
-    masks = []
-    for item in prepared:
-        hidden = cv2.resize(item.hidden.astype(np.float32), (size, size), interpolation=cv2.INTER_LINEAR)
-        soft = cv2.GaussianBlur(hidden, (0, 0), size / 256)
-        masks.append(np.clip(2 * soft - 1, 0, 1) * (hidden > 0))
-    return masks
-
-
-__all__ = ["Stage", "TryOnOutput", "TryOnPipeline", "to_tensor"]
+__all__ = ["Stage", "TryOnOutput", "TryOnPipeline", "make_scheduler"]

@@ -26,8 +26,8 @@ PRESETS: dict[str, dict] = {
     },
     "small-1024": {
         "patch_size": 4,
-        "block_out_channels": (64, 128),
-        "layers_per_block": (2, 1),
+        "block_out_channels": (64, 96),
+        "layers_per_block": (1, 1),
         "film_dim": 64,
         "residual": True,
         "normalize": False,

@@ -58,6 +58,7 @@ PRESETS: dict[str, dict] = {
         "garment_time_conditioning": False,
         "body_coordinates": True,
         "locate_garment": True,
+        "scale_sample": True,
     },
     "tiny-128": {
         "sample_size": 128,
@@ -72,6 +73,7 @@ PRESETS: dict[str, dict] = {
         "garment_time_conditioning": False,
         "body_coordinates": True,
         "locate_garment": True,
+        "scale_sample": True,
     },
     "tiny-paper-128": {
         "sample_size": 128,
@@ -108,11 +110,13 @@ class ParallelUNetOutput(BaseOutput):
         position: (N, 2, H, W) float32, x, y in [0, 1] of the garment picture where each pixel's cloth was found;
             None unless `locate_garment`.
         coarse_position: the same before refinement, at the resolution of the attention.
+        garment_logit: (N, 1, H, W), logit of the share that each pixel takes from the garment's own pixels.
     """
 
     sample: torch.Tensor
     position: torch.Tensor | None = None
     coarse_position: torch.Tensor | None = None
+    garment_logit: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -187,6 +191,8 @@ class ParallelUNet(ModelMixin, ConfigMixin):
         locate_garment: read the mean looked-up position out of a last cross-attention at the finest level, sample the garment's own
             pixels there and offer them to the output; with it the network must predict x0 ("sample").
         head_channels: channels at full resolution before the output, if `patch_size` is not 1.
+        scale_sample: multiply z_t by cos(t * pi / 2), alpha of the cosine schedule: the best linear guess of the clean
+            picture, and no noise to be unlearnt where z_t is nothing but noise.
 
     Shapes are those of `forward`. Source: section 3.2 and appendix A.1 of the paper.
     """
@@ -210,6 +216,7 @@ class ParallelUNet(ModelMixin, ConfigMixin):
         body_coordinates: bool = False,
         locate_garment: bool = False,
         head_channels: int = 16,
+        scale_sample: bool = False,
     ) -> None:
         super().__init__()
         channels = tuple(block_out_channels)
@@ -250,7 +257,10 @@ class ParallelUNet(ModelMixin, ConfigMixin):
         self.garment_pool_out = nn.Linear(pose_dim, film_dim)
 
         # Person-UNet: z_t, agnostic and, for the 256 network, the upsampled 128 result enter together.
-        self.stem = nn.Conv2d((9 if low_res else 6) * pixels + code, channels[0], 3, padding=1)
+        stem = 3 if patch_size <= 4 else 1  # wide patches have their surroundings within
+        self.stem = nn.Conv2d(
+            (9 if low_res else 6) * pixels + code, channels[0], stem, padding=stem // 2
+        )
         self.down = nn.ModuleList()
         skips: list[int] = []
         previous = channels[0]
@@ -265,7 +275,7 @@ class ParallelUNet(ModelMixin, ConfigMixin):
             previous = channels[i]
 
         # Garment-UNet: as far up as the last cross-attention and no further.
-        self.garment_stem = nn.Conv2d(3 * pixels + code, channels[0], 3, padding=1)
+        self.garment_stem = nn.Conv2d(3 * pixels + code, channels[0], stem, padding=stem // 2)
         self.garment_down = nn.ModuleList()
         previous = channels[0]
         for width, count in zip(channels, garment_layers, strict=True):
@@ -367,6 +377,9 @@ class ParallelUNet(ModelMixin, ConfigMixin):
         lookups = iter(garment_features.keys_values)
         embedding, tokens = self._embed(person_pose, garment_pose, conditioning_noise, timestep)
 
+        if self.config.scale_sample:
+            alpha = torch.cos(timestep * (torch.pi / 2)).to(sample)
+            sample = sample * alpha.view(-1, 1, 1, 1)
         pictures = [sample, agnostic] if low_res is None else [sample, agnostic, low_res]
         x = F.pixel_unshuffle(torch.cat(pictures, dim=1), self.config.patch_size)
         codes: dict[int, torch.Tensor | None] = {}
@@ -476,4 +489,4 @@ class ParallelUNet(ModelMixin, ConfigMixin):
         out = self.refine(torch.cat([x, *pictures, found], dim=1))
         gates = out[:, 3:].sigmoid()
         sample = out[:, :3] + gates[:, :1] * found + gates[:, 1:] * known
-        return ParallelUNetOutput(sample, position, coarse)
+        return ParallelUNetOutput(sample, position, coarse, out[:, 3:4])

@@ -226,3 +226,29 @@ def frame_garment(
     seen = moved[:, 2] > 0
     moved[seen, :2] = (moved[seen, :2] - window[:2]) / window[2]
     return framed, moved, window
+
+
+def changed_region(hidden: np.ndarray, before: np.ndarray, after: np.ndarray, size: int) -> np.ndarray:
+    """What of the photograph is replaced: the hidden region less the background that was and stays background.
+
+    A network has to paint all that is hidden, but where the photograph shows the wall and the result shows the wall, the
+    photograph's own wall is the better picture.
+
+    Args:
+        hidden: (S, S) bool.
+        before: (S, S) uint8 parsing of the photograph.
+        after: (S, S) uint8 parsing of the result.
+        size: side of the mask in pixels.
+
+    Returns:
+        (size, size) float32 in [0, 1], soft at its edge; exactly 0 outside of the hidden region.
+    """
+    figure = ((before != 0) | (after != 0)).astype(np.uint8)
+    reach = max(1, hidden.shape[0] // 100)
+    around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    # Closing first: a fleck of garment that was taken for background must not become a hole.
+    figure = cv2.dilate(cv2.morphologyEx(figure, cv2.MORPH_CLOSE, around, iterations=3), around)
+    region = ((figure > 0) & hidden).astype(np.float32)
+    region = cv2.resize(region, (size, size), interpolation=cv2.INTER_LINEAR)
+    soft = cv2.GaussianBlur(region, (0, 0), 1.2 * size / 256)
+    return np.clip(2 * soft - 1, 0, 1) * (region > 0)

@@ -109,6 +109,7 @@ class PairDataset(torch.utils.data.Dataset):
             "target": image,
             "agnostic": agnostic,
             "hidden": hidden,
+            "person": parsing > 0,
             "garment_mask": parsing == LABEL[category],
             "garment": garment,
             "person_pose": row["pose"],
@@ -137,7 +138,8 @@ def _recolour(row: dict[str, np.ndarray], category: str, rng: np.random.Generato
     gain = rng.uniform(0.6, 1.3, 3).astype(np.float32)
     invert = rng.random() < 0.15
     for name in ("", "garment_"):
-        mask = row[f"{name}parsing"] == LABEL[category]
+        mask = (row[f"{name}parsing"] == LABEL[category]).astype(np.uint8)
+        mask = cv2.dilate(mask, np.ones((3, 3), np.uint8)) > 0  # antialiased edges belong to the cloth
         pixels = row[f"{name}image"][mask][:, order].astype(np.float32)
         pixels = (255 - pixels if invert else pixels) * gain
         row[f"{name}image"][mask] = np.clip(pixels + 0.5, 0, 255).astype(np.uint8)
@@ -172,8 +174,10 @@ def collate(samples: list[dict[str, np.ndarray]]) -> Batch:
         stack("person_pose").float(),
         stack("garment_pose").float(),
     )
-    # Known pixels only need copying; the garment is what the picture is about.
-    weight = 0.1 + 0.9 * hidden.float() + 2.0 * garment_mask
+    # Known pixels only need copying and hidden background is put back from the photograph afterwards wherever it
+    # was seen; the garment is what the picture is about.
+    person = stack("person")[:, None].float()
+    weight = 0.05 + hidden.float() * (0.25 + 0.7 * person) + 2.0 * garment_mask
     return Batch(
         pictures("target"), conditions, weight, garment_mask, stack("flow").permute(0, 3, 1, 2)
     )

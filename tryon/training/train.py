@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import math
 import time
 from pathlib import Path
 
@@ -15,37 +16,27 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's usual name
-from diffusers import DDPMScheduler
+from diffusers.training_utils import EMAModel
 
-from tryon.compatibility import define_missing_operators
-from tryon.diffusion import augment, drop_jointly, upsample
+from tryon.diffusion import augment, drop_jointly, make_scheduler, upsample
 from tryon.models.efficient_unet import PRESETS as EFFICIENT_PRESETS
 from tryon.models.efficient_unet import EfficientUNet
 from tryon.models.parallel_unet import PRESETS as PARALLEL_PRESETS
 from tryon.models.parallel_unet import ParallelUNet, ParallelUNetOutput
 from tryon.training.data import Batch, PairDataset, batches
 
-define_missing_operators()
-from diffusers.training_utils import EMAModel  # noqa: E402 - needs the line above
-
 STAGES = ("base", "sr256", "sr1024")
 # The paper draws conditioning-noise levels from U(0, 1) and drops conditions 10 % of the time. A short training
 # on a CPU cannot afford conditions that are mostly noise: departures are listed in the model card.
 MAX_NOISE = {"base": 0.15, "sr256": 0.15, "sr1024": 0.2}
 DROP_PROBABILITY = 0.05
-PURE_NOISE_SHARE = 0.3
-FLOW_WEIGHT = 3.0
-WARMUP_PICTURES = 3_000
+PURE_NOISE_SHARE = 0.4
+FLOW_WEIGHT = 2.0
+OUTLINE_WEIGHT = 0.15
+WARMUP_PICTURES = 1_000
 SR1024_CROP = 256
 
 logger = logging.getLogger(__name__)
-
-
-def cosine_scheduler() -> DDPMScheduler:
-    """The schedule of all stages: cosine, the network predicts the clean picture."""
-    return DDPMScheduler(
-        num_train_timesteps=1000, beta_schedule="squaredcos_cap_v2", prediction_type="sample"
-    )
 
 
 def make_model(stage: str, preset: str) -> ParallelUNet | EfficientUNet:
@@ -67,7 +58,7 @@ class Objective:
 
     def __init__(self, stage: str, previous: ParallelUNet | None, seed: int) -> None:
         self.stage, self.previous = stage, previous
-        self.scheduler = cosine_scheduler()
+        self.scheduler = make_scheduler()
         self.generator = torch.Generator().manual_seed(seed)
 
     def _noisy(self, clean: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -138,6 +129,12 @@ class Objective:
             losses["flow"] = _flow_error(output.position, batch.flow, keep)
             losses["coarse_flow"] = _flow_error(output.coarse_position, batch.flow, keep)
             loss = loss + FLOW_WEIGHT * (losses["flow"] + 0.5 * losses["coarse_flow"])
+            hidden = (batch.conditions.agnostic == 0).all(1, keepdim=True) & keep.view(-1, 1, 1, 1)
+            outline = F.binary_cross_entropy_with_logits(
+                output.garment_logit.float(), batch.garment_mask, reduction="none"
+            )
+            losses["outline"] = _mean_over(outline, hidden.float())
+            loss = loss + OUTLINE_WEIGHT * losses["outline"]
         return {"loss": loss, **losses}
 
     def _super_resolution(
@@ -189,7 +186,7 @@ def learning_rate(seen: int, peak: float, pictures: int) -> float:
     """Linear warm-up, then a cosine down to a twentieth at `pictures`."""
     warm = min(1.0, (seen + 1) / WARMUP_PICTURES)
     progress = min(1.0, seen / pictures)
-    return peak * warm * (0.05 + 0.95 * 0.5 * (1 + np.cos(np.pi * progress)))
+    return peak * warm * (0.05 + 0.475 * (1 + math.cos(math.pi * progress)))
 
 
 def sheet(batch: Batch, output: torch.Tensor) -> np.ndarray:

@@ -1,0 +1,144 @@
+"""Training learns, goes on where it stopped, and evaluation measures what it says."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tryon.training.baselines import mean_colour, pasted_by_torso
+from tryon.training.metrics import colour_error, confidence_interval, region_ssim
+
+pytest.importorskip("numba", reason="rendering needs the extra: pip install -e '.[train]'")
+
+from tryon.synthetic.render import plan_shards, render_dataset
+from tryon.training.data import PairDataset, batches, collate
+from tryon.training.train import Objective, make_model
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory) -> Path:
+    """Eight held-out pairs of side 128."""
+    folder = tmp_path_factory.mktemp("pairs")
+    render_dataset(plan_shards(folder, 8, 128, "heldout", seed=3, reuse=1), workers=1)
+    return folder
+
+
+def test_samples_hide_the_garment_and_keep_the_rest(shards):
+    dataset = PairDataset(shards, 128, augment=False)
+    for sample in (dataset[i] for i in range(len(dataset))):
+        hidden, garment = sample["hidden"], sample["garment_mask"]
+        assert hidden[garment].all()
+        assert (sample["agnostic"][hidden] == 127).all()
+        assert np.array_equal(sample["agnostic"][~hidden], sample["target"][~hidden])
+
+
+def test_flow_points_at_the_same_cloth(shards):
+    """Colours fetched from the garment picture along the flow are those of the target, up to its light."""
+    dataset = PairDataset(shards, 128, augment=False)
+    batch = collate([dataset[i] for i in range(len(dataset))])
+    grid = (2 * batch.flow[:, :2] - 1).permute(0, 2, 3, 1)
+    fetched = torch.nn.functional.grid_sample(batch.conditions.garment, grid, align_corners=False)
+    target = torch.nn.functional.interpolate(batch.target, size=(64, 64), mode="area")
+    seen = (batch.flow[:, 2] > 0.5)[:, None].expand_as(target)
+    aligned = (fetched - target).abs()[seen].mean()
+    shuffled = (fetched.roll(1, 0) - target).abs()[seen & seen.roll(1, 0)].mean()
+    assert aligned < 0.5 * shuffled
+
+
+def test_mirrored_samples_are_true_mirrors(shards):
+    dataset = PairDataset(shards, 128, augment=True, seed=0)
+    plain = PairDataset(shards, 128, augment=False)
+    mirrored = 0
+    for epoch in range(4):
+        dataset.epoch = epoch
+        for i in range(len(dataset)):
+            person, truth = dataset[i]["person_pose"], plain[i]["person_pose"]
+            if np.array_equal(person, truth):
+                continue
+            mirrored += 1
+            np.testing.assert_allclose(person[2, 2] * person[2, 0], truth[5, 2] * (1 - truth[5, 0]), atol=1e-6)
+    assert mirrored > 0
+
+
+def test_batches_go_on_where_they_stopped(shards):
+    whole = batches(PairDataset(shards, 128, seed=1), 2, 0, workers=0)
+    targets = [next(whole).target for _ in range(6)]
+    resumed = batches(PairDataset(shards, 128, seed=1), 2, 8, workers=0)
+    for expected in targets[4:]:
+        assert torch.equal(next(resumed).target, expected)
+
+
+@pytest.mark.parametrize(("stage", "preset", "size"), [("base", "tiny-128", 128), ("sr1024", "tiny-1024", 128)])
+def test_a_network_learns_one_batch(shards, stage, preset, size):
+    torch.manual_seed(0)
+    dataset = PairDataset(shards, size, augment=False)
+    batch = collate([dataset[i] for i in range(4)])
+    model, objective = make_model(stage, preset), Objective(stage, None, 0)
+    optimizer = torch.optim.Adam(model.parameters(), 3e-3)
+    losses = []
+    for _ in range(60):
+        loss = objective(model, batch)["loss"]
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append(float(loss))
+    assert np.mean(losses[-10:]) < 0.75 * np.mean(losses[:5])
+
+
+def test_a_stopped_run_goes_on_from_its_checkpoint(shards, tmp_path):
+    command = [
+        sys.executable, "-m", "tryon.training.train", "--stage", "base", "--preset", "tiny-128", "--data", str(shards),
+        "--out", str(tmp_path), "--batch-size", "4", "--interval", "4", "--workers", "0", "--minutes", "5",
+    ]  # fmt: skip
+    for pictures in (4, 8):
+        subprocess.run([*command, "--pictures", str(pictures)], check=True, capture_output=True, timeout=240)
+    log = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [line["seen"] for line in log] == [4, 8]
+    assert (tmp_path / "ema" / "diffusion_pytorch_model.safetensors").exists()
+    assert (tmp_path / "samples.png").exists()
+
+
+def test_unknown_presets_and_empty_folders_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="small-128"):
+        make_model("base", "huge")
+    with pytest.raises(ValueError, match="No shards"):
+        PairDataset(tmp_path, 128)
+
+
+def test_metrics_know_equal_and_different():
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    mask = np.zeros((64, 64), bool)
+    mask[16:48, 16:48] = True
+    assert colour_error(truth, truth, mask) == 0
+    assert region_ssim(truth, truth, mask) == pytest.approx(1)
+    outside = truth.copy()
+    outside[~mask] = 0
+    assert colour_error(outside, truth, mask) == 0
+    assert region_ssim(outside, truth, mask) == pytest.approx(1)
+    noise = rng.integers(0, 256, truth.shape, dtype=np.uint8)
+    assert region_ssim(noise, truth, mask) < 0.1
+    black, white = np.zeros_like(truth), np.full_like(truth, 255)
+    assert colour_error(black, white, mask) == pytest.approx(100, abs=0.5)
+    with pytest.raises(ValueError, match="no pixels"):
+        colour_error(truth, truth, np.zeros_like(mask))
+
+
+def test_confidence_interval_of_a_known_sample():
+    mean, half = confidence_interval(np.array([1.0, 3.0] * 50))
+    assert mean == 2
+    assert half == pytest.approx(1.96 * 1.005038 / 10, rel=1e-4)
+
+
+def test_baselines_fill_the_hidden_region_and_nothing_else(shards):
+    dataset = PairDataset(shards, 128, augment=False)
+    for i in range(len(dataset)):
+        sample = dataset[i]
+        given = (sample["agnostic"], sample["hidden"], sample["garment"])
+        for filled in (mean_colour(*given), pasted_by_torso(*given, sample["person_pose"], sample["garment_pose"])):
+            assert np.array_equal(filled[~sample["hidden"]], sample["agnostic"][~sample["hidden"]])
+            assert (filled[sample["hidden"]] != 127).any()
