@@ -1,1 +1,103 @@
 """From photographs to the conditions of a try-on."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+
+from tryon.conditions import CATEGORIES, Conditions
+from tryon.images import Frame, InputError, to_tensor
+from tryon.preprocessing.agnostic import cut_out_garment, frame_garment, make_agnostic
+from tryon.preprocessing.garment import read_garment
+from tryon.preprocessing.parsing import SHOES, label_mask
+from tryon.preprocessing.person import NOBODY, border_colour, find_person, read_person
+from tryon.preprocessing.pose import PoseDetector
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One person and one garment, ready for the networks, and the way back into the photograph.
+
+    Attributes:
+        conditions: batch of 1, pictures of side S.
+        hidden: (S, S) bool: what the networks repaint.
+        frame: square of the person's photograph that the conditions show.
+        category: of the garment, one of `CATEGORIES`.
+        person_parsing: (S, S) uint8, values index `parsing.LABELS`.
+        garment_parsing: (T, T) uint8, the same for the garment's picture.
+        warnings: sentences for the user about doubtful findings.
+    """
+
+    conditions: Conditions
+    hidden: np.ndarray
+    frame: Frame
+    category: str
+    person_parsing: np.ndarray
+    garment_parsing: np.ndarray
+    warnings: tuple[str, ...]
+
+
+class Preprocessor:
+    """Makes conditions out of two photographs.
+
+    Args:
+        annotator: an `Annotator`: finds joints and labels pixels.
+        pose_detector: finds the joints of people instead of the annotator, for instance an `OpenPoseDetector`.
+    """
+
+    def __init__(self, annotator: torch.nn.Module, pose_detector: PoseDetector | None = None) -> None:
+        self.annotator = annotator
+        self.pose_detector = pose_detector
+
+    def __call__(
+        self, person_image: Image.Image, garment_image: Image.Image, category: str = "auto", size: int = 256
+    ) -> Prepared:
+        """Find the person and the garment, and hide what the garment will cover.
+
+        Args:
+            person_image: RGB photograph of a person.
+            garment_image: RGB photograph of a garment, worn by somebody or laid out.
+            category: "auto", or one of `CATEGORIES`.
+            size: side of the conditions' pictures in pixels.
+
+        Returns:
+            `Prepared`.
+
+        Raises:
+            InputError: a picture cannot be used; the message says why and what to do.
+            ValueError: the category is unknown.
+        """
+        if category != "auto" and category not in CATEGORIES:
+            raise ValueError(f"Unknown category {category!r}; choose auto, {', '.join(CATEGORIES)}.")
+        found = find_person(self.annotator, person_image)
+        if found is None:
+            raise InputError(NOBODY)
+        garment = read_garment(self.annotator, garment_image, category, pose_detector=self.pose_detector)
+        person = read_person(
+            self.annotator, person_image, garment.category, size, found=found, pose_detector=self.pose_detector
+        )
+        square = person.frame.crop(person_image, size, border_colour(person_image))
+        agnostic, hidden = make_agnostic(square, person.parsing, person.pose, garment.category)
+        cut = cut_out_garment(garment.image, garment.parsing, garment.category)
+        cut, garment_pose, _ = frame_garment(cut, garment.parsing, garment.pose, garment.category, size)
+        warnings = list(garment.warnings)
+        if person.others > 0.4:
+            warnings.append("There are several people in the photo; the largest was dressed.")
+        if garment.category != "upper" and not label_mask(person.parsing, SHOES).any():
+            warnings.append("The photo does not show the person down to the feet; long garments are cut off there.")
+        conditions = Conditions(
+            agnostic=to_tensor(agnostic),
+            garment=to_tensor(cut),
+            person_pose=torch.from_numpy(person.pose)[None],
+            garment_pose=torch.from_numpy(garment_pose)[None],
+        )
+        return Prepared(
+            conditions=conditions,
+            hidden=hidden,
+            frame=person.frame,
+            category=garment.category,
+            person_parsing=person.parsing,
+            garment_parsing=garment.parsing,
+            warnings=tuple(warnings),
+        )

@@ -1,0 +1,230 @@
+"""Find the garment in a photograph, worn by somebody or laid out alone."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+
+from tryon.conditions import CATEGORIES
+from tryon.images import Frame, InputError
+from tryon.preprocessing.annotation import INPUT_SIDE, Annotation, annotate, main_figure
+from tryon.preprocessing.parsing import GARMENTS, LABEL, label_mask
+from tryon.preprocessing.person import border_colour, find_person, read_person
+from tryon.preprocessing.pose import PoseDetector
+from tryon.preprocessing.segmentation import segment_garment
+
+PICTURE_SIDE = 512  # pixels of the square that the garment is cut out of
+MARGIN = 0.15  # around a garment laid out, as rendered ones have it on average
+PROXY_SIDE = 384  # pixels of the picture in which a garment is outlined
+
+NO_GARMENT = (
+    "No garment was found in this picture; please use a photo of one garment, laid out on a plain surface or worn by "
+    "somebody."
+)
+NOT_WORN = (
+    'No garment of the kind "{}" was found on the person in the garment picture; please choose another kind or '
+    "another picture."
+)
+
+# Where the joints of a body are in a garment laid out, as shares of the box around the garment: medians over rendered
+# garments, for garments in which the annotator does not see them.
+_TYPICAL = {
+    "upper": {
+        1: (0.5, 0.17),
+        2: (0.2, 0.16),
+        5: (0.8, 0.16),
+        3: (0.03, 0.55),
+        6: (0.97, 0.55),
+        8: (0.33, 0.94),
+        11: (0.67, 0.94),
+    },
+    "lower": {8: (0.28, 0.14), 11: (0.73, 0.14), 9: (0.2, 0.56), 12: (0.81, 0.56), 10: (0.12, 0.98), 13: (0.88, 0.98)},
+    "dress": {
+        1: (0.5, 0.09),
+        2: (0.18, 0.09),
+        5: (0.82, 0.09),
+        8: (0.31, 0.5),
+        11: (0.69, 0.5),
+        9: (0.22, 0.83),
+        12: (0.77, 0.83),
+    },
+}
+_NEEDED = {"upper": (1, 2, 5, 8, 11), "lower": (8, 11, 9, 12), "dress": (1, 2, 5, 8, 11)}
+
+
+@dataclass(frozen=True)
+class Garment:
+    """A garment in a square picture.
+
+    Attributes:
+        image: (S, S, 3) uint8 RGB.
+        parsing: (S, S) uint8; the garment bears the label of its category.
+        pose: (18, 3) float32: the wearer's joints, or where those of a body in the garment would be.
+        category: one of `CATEGORIES`.
+        worn: whether somebody wears it.
+        warnings: sentences for the user about doubtful findings.
+    """
+
+    image: np.ndarray
+    parsing: np.ndarray
+    pose: np.ndarray
+    category: str
+    worn: bool
+    warnings: tuple[str, ...]
+
+
+def read_garment(
+    annotator: torch.nn.Module,
+    image: Image.Image,
+    category: str = "auto",
+    *,
+    pose_detector: PoseDetector | None = None,
+) -> Garment:
+    """Outline the garment of a photograph and find its joints.
+
+    Args:
+        annotator: an `Annotator`.
+        image: RGB photograph.
+        category: "auto", or the one of `CATEGORIES` that is wanted.
+        pose_detector: finds the joints of a wearer instead of the annotator.
+
+    Returns:
+        `Garment`.
+
+    Raises:
+        InputError: there is no garment, or none of that category.
+    """
+    found = find_person(annotator, image)
+    if found is None:
+        return _laid_out(annotator, image, category)
+    return _worn(annotator, image, category, found, pose_detector)
+
+
+def _worn(
+    annotator: torch.nn.Module,
+    image: Image.Image,
+    category: str,
+    found: tuple[Frame, Annotation],
+    pose_detector: PoseDetector | None,
+) -> Garment:
+    warnings = []
+    if category == "auto":
+        parsing = found[1].parsing(128)
+        mask = main_figure(parsing).mask
+        areas = {name: int((mask & label_mask(parsing, (name,))).sum()) for name in GARMENTS}
+        if not any(areas.values()):
+            raise InputError(NO_GARMENT)
+        category = max(areas, key=areas.__getitem__)
+    person = read_person(annotator, image, category, PICTURE_SIDE, found=found, pose_detector=pose_detector)
+    parsing = person.parsing
+    body = int((parsing > 0).sum())
+    if label_mask(parsing, (category,)).sum() < 0.02 * body:
+        # what one calls a dress another calls a top and a skirt
+        others = ("upper", "lower") if category == "dress" else ("dress",)
+        if label_mask(parsing, others).sum() < 0.1 * body:
+            raise InputError(NOT_WORN.format(category))
+        parsing = np.where(label_mask(parsing, others), np.uint8(LABEL[category]), parsing)
+        warnings.append(f"The garment looks like {' and '.join(others)}; it was taken as {category}, as asked.")
+    picture = person.frame.crop(image, PICTURE_SIDE, border_colour(image))
+    return Garment(picture, parsing, person.pose, category, True, tuple(warnings))
+
+
+def _laid_out(annotator: torch.nn.Module, image: Image.Image, category: str) -> Garment:
+    colour = border_colour(image)
+    whole = Frame.around(image)
+    scale = PROXY_SIDE / whole.side
+    proxy = image.resize(
+        [max(1, round(scale * side)) for side in image.size], Image.Resampling.LANCZOS, reducing_gap=3.0
+    )
+    photo = np.asarray(proxy)
+    # first from afar, to find the garment, then from near, to see it well
+    seen = annotate(annotator, [whole.crop(image, INPUT_SIDE, colour)])[0]
+    prior = _garment_prior(seen, whole, whole, photo.shape[:2])
+    mask = segment_garment(photo, prior)
+    for _ in range(2):
+        if not mask.any():
+            raise InputError(NO_GARMENT)
+        frame = _frame_around(mask, whole)
+        seen = annotate(annotator, [frame.crop(image, INPUT_SIDE, colour)])[0]
+        prior = _garment_prior(seen, frame, whole, photo.shape[:2])
+        mask = segment_garment(photo, prior)
+    share = frame.crop_mask(np.asarray(Image.fromarray(mask).resize(image.size)), PICTURE_SIDE)
+    outline = share > 0.5
+    certainty = float(prior[mask].mean()) if mask.any() else 0.0
+    if outline.mean() < 0.02 or certainty < 0.25:
+        raise InputError(NO_GARMENT)
+    warnings = []
+    if category == "auto":
+        category, sure = likely_category(seen, outline)
+        if not sure:
+            warnings.append(f"The kind of garment is not certain; it was taken as {category}.")
+    if certainty < 0.5:
+        warnings.append("The outline of the garment is not certain; a plainer background would help.")
+    parsing = np.where(outline, np.uint8(LABEL[category]), np.uint8(0))
+    pose = with_typical_joints(seen.pose, outline, category)
+    return Garment(frame.crop(image, PICTURE_SIDE, colour), parsing, pose, category, False, tuple(warnings))
+
+
+def _garment_prior(seen: Annotation, frame: Frame, whole: Frame, shape: tuple[int, int]) -> np.ndarray:
+    """Probability of garment for every pixel of a scaled-down photograph, (h, w) float32; 0 outside of `frame`.
+
+    Skin and hair count as garment here: nobody is in the picture, so it is cloth that was mistaken for them.
+    """
+    side = max(8, round(frame.side * max(shape) / whole.side))
+    maps = 1 - seen.scaled(side)[LABEL["background"]]
+    scale = max(shape) / whole.side
+    left, top = round(frame.left * scale), round(frame.top * scale)
+    prior = np.zeros(shape, np.float32)
+    rows = slice(max(top, 0), min(top + side, shape[0]))
+    columns = slice(max(left, 0), min(left + side, shape[1]))
+    prior[rows, columns] = maps[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+    return prior
+
+
+def _frame_around(mask: np.ndarray, whole: Frame) -> Frame:
+    """A square around a garment with the usual margin, in pixels of the photograph."""
+    rows, columns = np.nonzero(mask)
+    scale = max(whole.width, whole.height) / max(mask.shape)
+    low = np.array([columns.min(), rows.min()]) * scale
+    high = np.array([columns.max() + 1, rows.max() + 1]) * scale
+    side = max(32, round((high - low).max() * (1 + MARGIN)))
+    left, top = ((low + high - side) / 2).round().astype(int).tolist()
+    return Frame(left, top, side, whole.width, whole.height)
+
+
+def likely_category(seen: Annotation, outline: np.ndarray) -> tuple[str, bool]:
+    """The category that the annotator gives most of an outlined garment, and whether it is clearly that.
+
+    Args:
+        seen: annotation of the square picture.
+        outline: (S, S) bool.
+    """
+    maps = seen.scaled(outline.shape[0])
+    votes = {name: float(maps[LABEL[name]][outline].sum()) for name in CATEGORIES}
+    best = max(votes, key=votes.__getitem__)
+    return best, votes[best] > 0.6 * max(sum(votes.values()), 1e-6)
+
+
+def with_typical_joints(pose: np.ndarray, outline: np.ndarray, category: str) -> np.ndarray:
+    """`pose` without a face, and with the joints that matter for the category where it lacks them.
+
+    Args:
+        pose: (18, 3) float32 in the square picture.
+        outline: (S, S) bool: the garment.
+        category: one of `CATEGORIES`.
+
+    Returns:
+        (18, 3) float32; added joints have confidence 0.5.
+    """
+    pose = pose.copy()
+    pose[[0, 14, 15, 16, 17]] = 0
+    if all(pose[joint, 2] > 0 for joint in _NEEDED[category]):
+        return pose
+    rows, columns = np.nonzero(outline)
+    low = np.array([columns.min(), rows.min()]) / outline.shape[0]
+    high = np.array([columns.max() + 1, rows.max() + 1]) / outline.shape[0]
+    for joint, place in _TYPICAL[category].items():
+        if pose[joint, 2] == 0:
+            pose[joint] = *(low + (high - low) * place), 0.5
+    return pose

@@ -1,0 +1,199 @@
+"""Find the person in a photograph and frame them as the networks have learnt to see people."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+
+from tryon.images import Frame, InputError
+from tryon.preprocessing.agnostic import body_size
+from tryon.preprocessing.annotation import INPUT_SIDE, Annotation, annotate, main_figure
+from tryon.preprocessing.parsing import HEAD, LABEL, label_mask
+from tryon.preprocessing.pose import KEYPOINT, PoseDetector
+
+# Of the rendered frames, in torso lengths (neck to middle of the hips): air above the head, and how far the frame
+# reaches below the hips, the knees or the soles; then both are widened by FRAME_MARGIN.
+ABOVE_HEAD, BELOW_HIPS, BELOW_KNEES, BELOW_SOLES = 0.11, 0.28, 0.17, 0.13
+FRAME_MARGIN = 1.07
+FILL = (127, 127, 127)
+
+NOBODY = "No person was found in this photo; please use one that shows a person from the front, at least head to hips."
+NO_SHOULDERS = "The upper body is not visible in this photo; please use one that shows the person from head to hips."
+NO_LEGS = "The legs are not visible in this photo; please use one that shows the person from head to feet."
+
+
+@dataclass(frozen=True)
+class Found:
+    """A person in a photograph.
+
+    Attributes:
+        frame: square of the photograph that holds the person.
+        annotation: of that square.
+        parsing: (S, S) uint8 labels of that square, of this person alone.
+        pose: (18, 3) float32 in that square.
+        others: size of another person in the picture relative to this one, 0 if there is none.
+    """
+
+    frame: Frame
+    annotation: Annotation
+    parsing: np.ndarray
+    pose: np.ndarray
+    others: float
+
+
+def is_person(annotation: Annotation) -> bool:
+    """Whether a picture shows somebody: bare skin, a head or shoes on a figure, with joints in it.
+
+    Garments without a wearer have joints as well, so joints alone do not tell.
+    """
+    figure = main_figure(annotation.parsing(128))
+    if figure.area < 0.004:
+        return False
+    joints = annotation.pose[:, 2] > 0
+    body = int(joints[1:14].sum())
+    face = int(joints[[0, 14, 15, 16, 17]].sum())
+    return body >= 4 and figure.human > 0.04 and (figure.head > 0.015 or face >= 2 or figure.human > 0.15)
+
+
+def find_person(annotator: torch.nn.Module, image: Image.Image) -> tuple[Frame, Annotation] | None:
+    """Look for a person in the whole picture, then, in long pictures and for small figures, closer.
+
+    Returns:
+        The square in which the person was found and its annotation, or None.
+    """
+    whole = Frame.around(image)
+    annotation = annotate(annotator, [whole.crop(image, INPUT_SIDE, FILL)])[0]
+    if is_person(annotation):
+        return whole, annotation
+    short, long = sorted(image.size)
+    side = min(short, round(0.75 * long))
+    across, down = [sorted({0, (extent - side) // 2, extent - side}) for extent in image.size]
+    frames = [Frame(left, top, side, *image.size) for top in down for left in across]
+    squares = [frame.crop(image, INPUT_SIDE, FILL) for frame in frames]
+    found = [
+        (main_figure(seen.parsing(128)).area * seen.pose[:, 2].sum(), frame, seen)
+        for frame, seen in zip(frames, annotate(annotator, squares), strict=True)
+        if is_person(seen)
+    ]
+    return max(found, key=lambda item: item[0])[1:] if found else None
+
+
+def body_frame(frame: Frame, annotation: Annotation, category: str) -> Frame:
+    """The square in which the rendered persons of a category stand: head to hips for tops, head to feet for others.
+
+    Args:
+        frame: a square that shows the person.
+        annotation: of that square.
+        category: of the garment, one of `CATEGORIES`.
+
+    Returns:
+        `Frame` of the same photograph; it keeps off what the photograph does not show below and above the person.
+
+    Raises:
+        InputError: the part of the body that the garment goes on is not in the picture.
+    """
+    pose, parsing = annotation.pose, annotation.parsing(128)
+    seen = {name: pose[row, 2] > 0 for name, row in KEYPOINT.items()}
+
+    def height_of(*names: str) -> float:
+        return float(np.mean([pose[KEYPOINT[name], 1] for name in names if seen[name]]))
+
+    hips, knees, ankles = (tuple(f"{side}_{part}" for side in ("left", "right")) for part in ("hip", "knee", "ankle"))
+    shoulders = ("left_shoulder", "right_shoulder")
+    if category == "lower" and not any(seen[name] for name in (*hips, *knees)):
+        raise InputError(NO_LEGS)
+    if category != "lower" and not any(seen[name] for name in (*shoulders, "neck")):
+        raise InputError(NO_SHOULDERS)
+    figure = main_figure(parsing)
+    left, top, right, bottom = figure.box()
+    torso = body_size(pose)
+    head = np.nonzero((label_mask(parsing, HEAD) & figure.mask).any(1))[0]
+    if len(head):
+        top = head[0] / parsing.shape[0]
+    low = bottom
+    if category == "upper" and any(seen[name] for name in hips):
+        low = height_of(*hips) + BELOW_HIPS * torso
+    elif category != "upper" and any(seen[name] for name in ankles):
+        low = max(bottom, height_of(*ankles)) + BELOW_SOLES * torso
+    elif category != "upper" and any(seen[name] for name in knees):
+        low = max(height_of(*knees) + BELOW_KNEES * torso, min(bottom, 1.0))
+    high = top - ABOVE_HEAD * torso
+    side = (low - high) * FRAME_MARGIN
+    middle = (low + high) / 2
+    centre = [pose[KEYPOINT[name], 0] for name in (*shoulders, "neck") if seen[name]]
+    centre = float(np.mean(centre)) if category == "upper" and centre else (left + right) / 2
+    # below and above the photograph there is nothing to see, so a cropped body fills its frame as rendered ones do
+    photo_top = (0 - frame.top) / frame.side
+    photo_bottom = (frame.height - frame.top) / frame.side
+    high, low = max(middle - side / 2, photo_top), min(middle + side / 2, photo_bottom)
+    side = max(low - high, 32 / frame.side)
+    return Frame(
+        left=round(frame.left + (centre - side / 2) * frame.side),
+        top=round(frame.top + high * frame.side),
+        side=max(32, round(side * frame.side)),
+        width=frame.width,
+        height=frame.height,
+    )
+
+
+def read_person(
+    annotator: torch.nn.Module,
+    image: Image.Image,
+    category: str,
+    size: int,
+    *,
+    found: tuple[Frame, Annotation] | None = None,
+    pose_detector: PoseDetector | None = None,
+) -> Found:
+    """Labels and joints of the person in a photograph, in the frame that suits the category.
+
+    Args:
+        annotator: an `Annotator`.
+        image: RGB photograph.
+        category: of the garment, one of `CATEGORIES`.
+        size: side of the parsing in pixels.
+        found: what `find_person` returned for this picture, if that is known already.
+        pose_detector: finds the joints instead of the annotator.
+
+    Returns:
+        `Found`.
+
+    Raises:
+        InputError: nobody is there, or not the part of the body in question.
+    """
+    found = found or find_person(annotator, image)
+    if found is None:
+        raise InputError(NOBODY)
+    frame = body_frame(*found, category)
+    fill = border_colour(image)
+    closer = annotate(annotator, [frame.crop(image, INPUT_SIDE, fill)])[0]
+    if frame.side < 0.6 * found[0].side and is_person(closer):
+        # seen from afar, head and hips were only roughly where they seemed: frame again from nearby
+        frame = body_frame(frame, closer, category)
+        closer = annotate(annotator, [frame.crop(image, INPUT_SIDE, fill)])[0]
+    parsing = closer.parsing(size)
+    figure = main_figure(parsing)
+    parsing[~figure.mask] = LABEL["background"]
+    pose = with_missing(closer.pose, found[1].pose, found[0], frame)
+    if pose_detector is not None:
+        pose = pose_detector(frame.crop(image, 2 * INPUT_SIDE, fill))
+    others = max(figure.others, main_figure(found[1].parsing(128)).others)
+    return Found(frame, closer, parsing, pose, others)
+
+
+def with_missing(pose: np.ndarray, other: np.ndarray, seen_in: Frame, frame: Frame) -> np.ndarray:
+    """`pose` of `frame`, with the joints it lacks from the pose `other` that was found in the square `seen_in`."""
+    moved = other.copy()
+    moved[:, 0] = (other[:, 0] * seen_in.side + seen_in.left - frame.left) / frame.side
+    moved[:, 1] = (other[:, 1] * seen_in.side + seen_in.top - frame.top) / frame.side
+    usable = (pose[:, 2] == 0) & (other[:, 2] > 0.35) & ((moved[:, :2] >= 0) & (moved[:, :2] < 1)).all(1)
+    return np.where(usable[:, None], moved, pose).astype(np.float32)
+
+
+def border_colour(image: Image.Image) -> tuple[int, int, int]:
+    """The usual colour along the edge of a picture: what a frame shows where it reaches beyond."""
+    small = np.asarray(image.resize((32, 32), Image.Resampling.BOX, reducing_gap=2.0))
+    ring = np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])
+    red, green, blue = np.median(ring, axis=0).round().astype(int).tolist()
+    return red, green, blue

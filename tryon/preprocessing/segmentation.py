@@ -1,0 +1,108 @@
+"""Where a garment lies in a product photograph: the annotator's guess sharpened by the colours of this very picture.
+
+The annotator knows what garments look like, but was trained on renders; the picture knows its own colours. Most
+shop pictures have a plain background, which a smooth colour surface through the border describes better than any
+network; on floors and carpets colour mixtures of garment and surroundings (GrabCut) draw the outline.
+"""
+
+import cv2
+import numpy as np
+
+WORKING_SIDE = 224  # pixels of the longer side: enough for an outline, and GrabCut takes a few tenths of a second
+
+
+def segment_garment(image: np.ndarray, prior: np.ndarray) -> np.ndarray:
+    """Outline the one garment of a product photograph.
+
+    Args:
+        image: (H, W, 3) uint8 RGB, the photograph without any padding.
+        prior: (H, W) float32 in [0, 1]: the annotator's probability that a pixel is garment.
+
+    Returns:
+        (H, W) bool; empty if there is nothing that stands out.
+    """
+    height, width = prior.shape
+    scale = min(1.0, WORKING_SIDE / max(height, width))
+    small = (max(8, round(width * scale)), max(8, round(height * scale)))
+    pixels = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
+    belief = cv2.resize(prior.astype(np.float32), small, interpolation=cv2.INTER_AREA)
+    distance, plainness = background_distance(pixels, belief)
+    logit = 4 * (belief - 0.5) * (1 - 0.5 * plainness) + plainness * np.clip(distance - 4, -4, 6)
+    mask = _grab_cut(pixels, logit, belief, plainness)
+    mask = _main_parts(mask, logit)
+    soft = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+    return cv2.GaussianBlur(soft, (0, 0), max(0.5, 0.6 / scale)) > 0.5
+
+
+def background_distance(image: np.ndarray, belief: np.ndarray) -> tuple[np.ndarray, float]:
+    """How unlike the picture's border every pixel is, and how far to trust that.
+
+    A colour that varies linearly over the picture (uneven light) is fitted to a ring along the border, ignoring what
+    does not follow it (a garment that reaches the edge).
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        belief: (H, W) float in [0, 1]: probability that a pixel is no background.
+
+    Returns:
+        distance: (H, W) float32, in standard deviations of the border's colours.
+        plainness: in [0, 1], 1 for a uniform background, 0 for a patterned one.
+    """
+    height, width = belief.shape
+    lab = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    lab[..., 0] *= 0.6  # shadows and uneven light change lightness more than hue
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    surface = np.stack([np.ones_like(x), x / width - 0.5, y / height - 0.5], axis=2)
+    margin = max(2, round(0.05 * max(height, width)))
+    ring = np.ones((height, width), bool)
+    ring[margin:-margin, margin:-margin] = False
+    basis, colours = surface[ring], lab[ring]
+    weight = np.clip(1 - belief[ring], 0.05, 1)
+    for _ in range(8):
+        scaled = basis * weight[:, None]
+        coefficients = np.linalg.lstsq(scaled.T @ basis + 1e-3 * np.eye(3), scaled.T @ colours, rcond=None)[0]
+        residual = np.linalg.norm(colours - basis @ coefficients, axis=1)
+        weight = np.clip(1 - belief[ring], 0.05, 1) / (1 + (residual / 5) ** 2)
+    spread = float(np.sqrt(np.average(residual**2, weights=weight)))
+    outliers = float(np.mean(residual > 12))
+    plainness = float(np.clip((9 - spread) / 5, 0, 1) * np.clip((0.6 - outliers) / 0.3, 0, 1))
+    distance = np.linalg.norm(lab - surface @ coefficients, axis=2) / max(spread, 2.0)
+    return distance.astype(np.float32), plainness
+
+
+def _grab_cut(image: np.ndarray, logit: np.ndarray, belief: np.ndarray, plainness: float) -> np.ndarray:
+    """(H, W) bool: the outline by colour mixtures, started from what is believed; that belief if there is no start."""
+    start = np.where(logit > 0, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    start[logit > 1.6 + plainness] = cv2.GC_FGD
+    start[logit < -1.6 - plainness] = cv2.GC_BGD
+    edge = np.ones(start.shape, bool)
+    edge[2:-2, 2:-2] = False
+    start[edge & (logit < 0.5)] = cv2.GC_BGD
+    foreground = (start == cv2.GC_FGD) | (start == cv2.GC_PR_FGD)
+    if foreground.sum() < 20 or (~foreground).sum() < 20:
+        return logit > 0
+    labels = start.copy()
+    # GrabCut seeds its colour clusters from OpenCV's one random state; fix it so that a picture has one outline
+    cv2.setRNGSeed(0)
+    mixtures = np.zeros((1, 65)), np.zeros((1, 65))
+    cv2.grabCut(np.ascontiguousarray(image[..., ::-1]), labels, None, *mixtures, 3, cv2.GC_INIT_WITH_MASK)
+    mask = (labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)
+    if not 0.4 < mask.sum() / max(int((logit > 0).sum()), 1) < 2.5:
+        return logit > 0
+    return mask
+
+
+def _main_parts(mask: np.ndarray, logit: np.ndarray) -> np.ndarray:
+    """The largest part and others not much smaller, without specks and pinholes."""
+    mask = cv2.medianBlur(mask.astype(np.uint8), 5)
+    count, parts = cv2.connectedComponents(mask, connectivity=8)
+    if count < 2:
+        return mask > 0
+    strength = np.bincount(parts.ravel(), np.clip(logit, 0.1, 4).ravel(), count)
+    strength[0] = 0
+    kept = np.isin(parts, np.nonzero(strength > 0.2 * strength.max())[0])
+    holes, inside, sizes, _ = cv2.connectedComponentsWithStats((~kept).astype(np.uint8), connectivity=4)
+    for hole in range(1, holes):
+        if sizes[hole, cv2.CC_STAT_AREA] < 0.004 * kept.sum():
+            kept |= inside == hole
+    return kept
