@@ -66,7 +66,7 @@ def test_thresholds():
 def test_samplers_return_the_gaussian_that_the_perfect_denoiser_knows(kind: type):
     """Of N(0.3, 0.2^2) the best guess of x0 given z_t is known in closed form."""
     scheduler = kind.from_config(make_scheduler().config, clip_sample=False)
-    scheduler.set_timesteps(50)
+    scheduler.set_timesteps(100)
     generator = torch.Generator().manual_seed(0)
     z = torch.randn(50_000, 1, 1, 1, generator=generator)
     alphas = make_scheduler().alphas_cumprod
@@ -77,7 +77,7 @@ def test_samplers_return_the_gaussian_that_the_perfect_denoiser_knows(kind: type
         extra = {"generator": generator} if kind is DDPMScheduler else {}
         z = scheduler.step(x0, step, z, return_dict=False, **extra)[0]
     assert abs(z.mean() - MEAN) < 0.01
-    assert abs(z.std() / STD - 1) < 0.12
+    assert abs(z.std() / STD - 1) < 0.1
 
 
 def test_conditions_refuse_shapes_that_do_not_fit():
@@ -96,4 +96,4 @@ def test_a_smaller_picture_hides_all_that_was_hidden():
     for row in range(2, 5):
         for column in range(3, 6):
             assert hidden[row // 2, column // 2]
-    assert not hidden[0].any()
+    assert not hidden[:, 0].any()  # the filter reaches no further than two source pixels

@@ -15,7 +15,7 @@ from tryon.training.metrics import colour_error, confidence_interval, region_ssi
 pytest.importorskip("numba", reason="rendering needs the extra: pip install -e '.[train]'")
 
 from tryon.synthetic.render import plan_shards, render_dataset
-from tryon.training.data import PairDataset, batches, collate
+from tryon.training.data import CropDataset, PairDataset, batches, collate, collate_crops
 from tryon.training.train import Objective, make_model
 
 
@@ -72,11 +72,23 @@ def test_batches_go_on_where_they_stopped(shards):
         assert torch.equal(next(resumed).target, expected)
 
 
-@pytest.mark.parametrize(("stage", "preset", "size"), [("base", "tiny-128", 128), ("sr1024", "tiny-1024", 128)])
-def test_a_network_learns_one_batch(shards, stage, preset, size):
+def test_crops_are_pieces_of_the_pictures(shards):
+    crop = CropDataset(shards, 64)[0]["target"]
+    picture = PairDataset(shards, 128, augment=False).row(0)["image"]
+    windows = np.lib.stride_tricks.sliding_window_view(picture, (64, 64), axis=(0, 1))
+    windows = windows.transpose(0, 1, 3, 4, 2)
+    assert any((windows == c).all((2, 3, 4)).any() for c in (crop, crop[:, ::-1]))
+
+
+@pytest.mark.parametrize(("stage", "preset"), [("base", "tiny-128"), ("sr1024", "tiny-1024")])
+def test_a_network_learns_one_batch(shards, stage, preset):
     torch.manual_seed(0)
-    dataset = PairDataset(shards, size, augment=False)
-    batch = collate([dataset[i] for i in range(4)])
+    if stage == "base":
+        dataset = PairDataset(shards, 128, augment=False)
+        batch = collate([dataset[i] for i in range(4)])
+    else:
+        dataset = CropDataset(shards, 64)
+        batch = collate_crops([dataset[i] for i in range(0, 128, 32)])
     model, objective = make_model(stage, preset), Objective(stage, None, 0)
     optimizer = torch.optim.Adam(model.parameters(), 3e-3)
     losses = []

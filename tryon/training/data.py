@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from tryon.conditions import CATEGORIES, Conditions
+from tryon.images import to_tensor
 from tryon.preprocessing.agnostic import cut_out_garment, frame_garment, make_agnostic
 from tryon.preprocessing.parsing import LABEL
 from tryon.preprocessing.pose import MIRRORED as MIRRORED_JOINTS
@@ -48,6 +49,26 @@ class Batch:
     flow: torch.Tensor
 
 
+@dataclass(frozen=True)
+class CropBatch:
+    """N crops for the 1024 stage: `target`, (N, 3, S, S) in [-1, 1]."""
+
+    target: torch.Tensor
+
+
+def open_shards(folder: Path | str) -> list[dict[str, np.ndarray]]:
+    """Memory-mapped arrays of all finished shards of a folder.
+
+    Raises:
+        ValueError: no shard in the folder.
+    """
+    shards = sorted(p.parent for p in Path(folder).glob("**/image.npy"))
+    shards = [s for s in shards if s.suffix != ".tmp"]
+    if not shards:
+        raise ValueError(f"No shards of pairs in {folder}: render some with tryon.synthetic.render.")
+    return [{name: np.load(s / f"{name}.npy", mmap_mode="r") for name in FIELDS} for s in shards]
+
+
 class PairDataset(torch.utils.data.Dataset):
     """Shards of rendered pairs, read through memory maps.
 
@@ -68,14 +89,7 @@ class PairDataset(torch.utils.data.Dataset):
     def __init__(
         self, folder: Path | str, size: int, *, augment: bool = True, seed: int = 0
     ) -> None:
-        shards = sorted(p.parent for p in Path(folder).glob("**/image.npy"))
-        shards = [s for s in shards if s.suffix != ".tmp"]
-        if not shards:
-            raise ValueError(f"No shards of pairs in {folder}: render some with tryon.synthetic.render.")
-        self.shards = [
-            {name: np.load(shard / f"{name}.npy", mmap_mode="r") for name in FIELDS}
-            for shard in shards
-        ]
+        self.shards = open_shards(folder)
         self.starts = np.cumsum([0] + [len(s["image"]) for s in self.shards])
         self.size, self.augment, self.seed, self.epoch = size, augment, seed, 0
 
@@ -121,6 +135,52 @@ class PairDataset(torch.utils.data.Dataset):
         return sample
 
 
+class CropDataset(torch.utils.data.Dataset):
+    """Random crops of large rendered pictures, most of them of the person, for the 1024 stage.
+
+    Args:
+        folder: folder of shards whose pictures are larger than `size`.
+        size: side of the crops.
+        seed: together with the epoch and the index it decides every draw.
+
+    Raises:
+        ValueError: no shard in the folder.
+    """
+
+    CROPS_PER_PICTURE = 16
+
+    def __init__(self, folder: Path | str, size: int, *, seed: int = 0) -> None:
+        self.pictures = [
+            (shard[name], shard[parsing], i)
+            for shard in open_shards(folder)
+            for name, parsing in (("image", "parsing"), ("garment_image", "garment_parsing"))
+            for i in range(len(shard["image"]))
+        ]
+        self.size, self.seed, self.epoch = size, seed, 0
+
+    def __len__(self) -> int:
+        """Crops of one epoch."""
+        return len(self.pictures) * self.CROPS_PER_PICTURE
+
+    def __getitem__(self, index: int) -> dict[str, np.ndarray]:
+        """`target`: (size, size, 3) uint8."""
+        rng = np.random.default_rng((self.seed, self.epoch, index))
+        images, parsings, i = self.pictures[index // self.CROPS_PER_PICTURE]
+        room = images.shape[1] - self.size + 1
+        for _ in range(8):  # plain wall teaches nothing
+            top, left = rng.integers(0, room, 2)
+            window = (i, slice(top, top + self.size), slice(left, left + self.size))
+            if (np.asarray(parsings[window])[::8, ::8] > 0).mean() > 0.3:
+                break
+        crop = np.array(images[window])
+        return {"target": crop[:, ::-1].copy() if rng.random() < 0.5 else crop}
+
+
+def collate_crops(samples: list[dict[str, np.ndarray]]) -> CropBatch:
+    """Crops to tensors."""
+    return CropBatch(to_tensor(np.stack([s["target"] for s in samples])))
+
+
 def _resized(image: np.ndarray, parsing: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     if image.shape[0] == size:
         return image, parsing
@@ -164,12 +224,12 @@ def collate(samples: list[dict[str, np.ndarray]]) -> Batch:
         return torch.from_numpy(np.stack([s[name] for s in samples]))
 
     def pictures(name: str) -> torch.Tensor:
-        return stack(name).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+        return to_tensor(np.stack([s[name] for s in samples]))
 
     hidden = stack("hidden")[:, None]
     garment_mask = stack("garment_mask")[:, None].float()
     conditions = Conditions(
-        pictures("agnostic") * ~hidden,
+        pictures("agnostic"),
         pictures("garment"),
         stack("person_pose").float(),
         stack("garment_pose").float(),
@@ -177,19 +237,19 @@ def collate(samples: list[dict[str, np.ndarray]]) -> Batch:
     # Known pixels only need copying and hidden background is put back from the photograph afterwards wherever it
     # was seen; the garment is what the picture is about.
     person = stack("person")[:, None].float()
-    weight = 0.05 + hidden.float() * (0.25 + 0.7 * person) + 2.0 * garment_mask
+    weight = 0.05 + hidden.float() * (0.25 + 1.75 * person) + 1.0 * garment_mask
     return Batch(
         pictures("target"), conditions, weight, garment_mask, stack("flow").permute(0, 3, 1, 2)
     )
 
 
 def batches(
-    dataset: PairDataset, batch_size: int, start: int, workers: int
-) -> Iterator[Batch]:
+    dataset: PairDataset | CropDataset, batch_size: int, start: int, workers: int
+) -> Iterator[Batch | CropBatch]:
     """Shuffled batches without end, each a function of the dataset's seed and the number of pairs seen.
 
     Args:
-        dataset: the pairs.
+        dataset: the pairs, or crops.
         batch_size: pairs per batch.
         start: pairs seen so far, so that a resumed run goes on where it stopped.
         workers: processes that prepare batches beside the training.
@@ -205,7 +265,7 @@ def batches(
         loader = torch.utils.data.DataLoader(
             dataset,
             batch_sampler=[chosen[i : i + batch_size] for i in range(0, len(chosen), batch_size)],
-            collate_fn=collate,
+            collate_fn=collate if isinstance(dataset, PairDataset) else collate_crops,
             num_workers=workers,
         )
         for batch in loader:

@@ -19,11 +19,12 @@ import torch.nn.functional as F  # noqa: N812 - the field's usual name
 from diffusers.training_utils import EMAModel
 
 from tryon.diffusion import augment, drop_jointly, make_scheduler, upsample
+from tryon.images import to_images
 from tryon.models.efficient_unet import PRESETS as EFFICIENT_PRESETS
 from tryon.models.efficient_unet import EfficientUNet
 from tryon.models.parallel_unet import PRESETS as PARALLEL_PRESETS
 from tryon.models.parallel_unet import ParallelUNet, ParallelUNetOutput
-from tryon.training.data import Batch, PairDataset, batches
+from tryon.training.data import Batch, CropBatch, CropDataset, PairDataset, batches
 
 STAGES = ("base", "sr256", "sr1024")
 # The paper draws conditioning-noise levels from U(0, 1) and drops conditions 10 % of the time. A short training
@@ -97,7 +98,7 @@ class Objective:
             small = torch.where(known, conditions.agnostic, predicted)
         return upsample(small, size)
 
-    def __call__(self, model: torch.nn.Module, batch: Batch) -> dict[str, torch.Tensor]:
+    def __call__(self, model: torch.nn.Module, batch: Batch | CropBatch) -> dict[str, torch.Tensor]:
         """Losses by name; `loss` is what is minimised."""
         if self.stage == "sr1024":
             return self._super_resolution(model, batch)
@@ -138,7 +139,7 @@ class Objective:
         return {"loss": loss, **losses}
 
     def _super_resolution(
-        self, model: torch.nn.Module, batch: Batch
+        self, model: torch.nn.Module, batch: CropBatch
     ) -> dict[str, torch.Tensor]:
         """64 -> 256 crops, as in section 3.3 of the paper; the low-resolution picture is blurred a little at random."""
         n, _, size, _ = batch.target.shape
@@ -189,11 +190,14 @@ def learning_rate(seen: int, peak: float, pictures: int) -> float:
     return peak * warm * (0.05 + 0.475 * (1 + math.cos(math.pi * progress)))
 
 
-def sheet(batch: Batch, output: torch.Tensor) -> np.ndarray:
-    """Garment, agnostic, one-step prediction, truth, side by side for up to eight pairs, (H, W, 3) uint8."""
-    columns = [batch.conditions.garment, batch.conditions.agnostic, output, batch.target]
+def sheet(columns: list[torch.Tensor]) -> np.ndarray:
+    """Up to eight rows of pictures side by side, (H, W, 3) uint8.
+
+    Args:
+        columns: (N, 3, S, S) in [-1, 1] each.
+    """
     rows = torch.cat([torch.cat(list(c[:8]), dim=1) for c in columns], dim=2)
-    return ((rows.clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
+    return to_images(rows[None])[0]
 
 
 def main() -> None:
@@ -231,8 +235,10 @@ def main() -> None:
         optimizer.load_state_dict(state["optimizer"])
         ema.load_state_dict(state["ema"])
         seen = state["seen"]
-    size = SR1024_CROP if args.stage == "sr1024" else model.config.sample_size
-    dataset = PairDataset(args.data, size, seed=args.seed)
+    if args.stage == "sr1024":
+        dataset = CropDataset(args.data, SR1024_CROP, seed=args.seed)
+    else:
+        dataset = PairDataset(args.data, model.config.sample_size, seed=args.seed)
     objective = Objective(args.stage, previous, args.seed + seen)
 
     started, totals, count, began = time.monotonic(), {}, 0, seen
@@ -297,7 +303,7 @@ def _write_sheet(
     model: torch.nn.Module,
     ema: EMAModel,
     objective: Objective,
-    batch: Batch,
+    batch: Batch | CropBatch,
 ) -> None:
     """One-step predictions of the EMA weights on the newest batch, as a picture."""
     ema.store(model.parameters())
@@ -307,7 +313,8 @@ def _write_sheet(
     with torch.autocast("cpu", torch.bfloat16):
         if stage == "sr1024":
             small = F.interpolate(batch.target, scale_factor=0.25, mode="area")
-            out = model(noise, time_, upsample(small, noise.shape[-1]), torch.zeros(n)).sample
+            low_res = upsample(small, noise.shape[-1])
+            columns = [low_res, model(noise, time_, low_res, torch.zeros(n)).sample.float()]
         else:
             low_res = None if stage == "base" else objective._low_res(batch)
             c = batch.conditions
@@ -315,8 +322,9 @@ def _write_sheet(
             out = model(
                 noise, time_, c.agnostic, c.garment, c.person_pose, c.garment_pose, levels, low_res=low_res
             ).sample
+            columns = [c.garment, c.agnostic, out.float()]
     ema.restore(model.parameters())
-    picture = sheet(batch, out.float())
+    picture = sheet([*columns, batch.target])
     cv2.imwrite(str(path), picture[..., ::-1])
 
 

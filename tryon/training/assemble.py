@@ -1,0 +1,42 @@
+"""Put trained networks together as one checkpoint: `python -m tryon.training.assemble --base DIR ... --out DIR`."""
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from tryon.diffusion import make_scheduler
+from tryon.models.annotator import Annotator
+from tryon.models.efficient_unet import EfficientUNet
+from tryon.models.parallel_unet import ParallelUNet
+from tryon.pipeline import TryOnPipeline
+from tryon.zoo import record_weights
+
+SHARD_SIZE = "9MB"  # a Space takes files of up to 10 MB without Git LFS
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name in ("base", "sr256", "sr1024", "annotator"):
+        parser.add_argument(f"--{name}", type=Path, required=True, help="folder written by save_pretrained")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--num-inference-steps", type=int, nargs=3, default=(4, 4, 2))
+    parser.add_argument("--guidance-scale", type=float, default=1.0)
+    args = parser.parse_args()
+
+    dtype = torch.bfloat16
+    TryOnPipeline(
+        base_unet=ParallelUNet.from_pretrained(args.base, torch_dtype=dtype),
+        sr256_unet=ParallelUNet.from_pretrained(args.sr256, torch_dtype=dtype),
+        sr1024_unet=EfficientUNet.from_pretrained(args.sr1024, torch_dtype=dtype),
+        annotator=Annotator.from_pretrained(args.annotator, torch_dtype=dtype),
+        scheduler=make_scheduler(),
+        num_inference_steps=args.num_inference_steps,
+        guidance_scale=args.guidance_scale,
+    ).save_pretrained(args.out, max_shard_size=SHARD_SIZE)
+    record_weights(args.out)
+
+
+if __name__ == "__main__":
+    main()
