@@ -5,9 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
+from skimage.metrics import structural_similarity
 
 from tryon.training.baselines import mean_colour, pasted_by_torso
 from tryon.training.metrics import colour_error, confidence_interval, region_ssim
@@ -16,7 +18,7 @@ pytest.importorskip("numba", reason="rendering needs the extra: pip install -e '
 
 from tryon.synthetic.render import plan_shards, render_dataset
 from tryon.training.data import CropDataset, PairDataset, batches, collate, collate_crops
-from tryon.training.train import Objective, make_model
+from tryon.training.train import Objective, make_model, ssim_map
 
 
 @pytest.fixture(scope="module")
@@ -154,3 +156,13 @@ def test_baselines_fill_the_hidden_region_and_nothing_else(shards):
         for filled in (mean_colour(*given), pasted_by_torso(*given, sample["person_pose"], sample["garment_pose"])):
             assert np.array_equal(filled[~sample["hidden"]], sample["agnostic"][~sample["hidden"]])
             assert (filled[sample["hidden"]] != 127).any()
+
+
+def test_the_structure_loss_is_structural_similarity():
+    rng = np.random.default_rng(0)
+    truth = cv2.GaussianBlur(rng.random((97, 97)), (0, 0), 2)
+    image = np.clip(truth + rng.normal(0, 0.02, truth.shape), 0, 1)
+    tensors = [torch.from_numpy(2 * x - 1).float()[None, None].expand(1, 3, -1, -1) for x in (image, truth)]
+    expected = structural_similarity(image, truth, data_range=1.0, use_sample_covariance=False, full=True)[1]
+    ours = ssim_map(*tensors)[0, 0].numpy()
+    np.testing.assert_allclose(ours, expected[3:-3:2, 3:-3:2], atol=1e-3)

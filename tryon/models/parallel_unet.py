@@ -101,6 +101,22 @@ PRESETS["tiny-256"] = {
 }
 
 
+def sample_weight(timestep: torch.Tensor) -> torch.Tensor:
+    """Weight of z_t in the best linear guess of a clean picture that the conditions leave uncertain by 0.25.
+
+    Cosine schedule: alpha s^2 / (alpha^2 s^2 + sigma^2) with s = 0.25, alpha = cos(t pi / 2), sigma = sin(t pi / 2);
+    the idea of EDM's c_skip (arXiv:2206.00364, section 5).
+
+    Args:
+        timestep: (N,) in [0, 1].
+
+    Returns:
+        (N,), 1 at time 0, 0 at time 1.
+    """
+    alpha, sigma = torch.cos(timestep * (torch.pi / 2)), torch.sin(timestep * (torch.pi / 2))
+    return alpha * 0.0625 / (alpha**2 * 0.0625 + sigma**2)
+
+
 @dataclass
 class ParallelUNetOutput(BaseOutput):
     """What the network says.
@@ -191,8 +207,8 @@ class ParallelUNet(ModelMixin, ConfigMixin):
         locate_garment: read the mean looked-up position out of a last cross-attention at the finest level, sample the garment's own
             pixels there and offer them to the output; with it the network must predict x0 ("sample").
         head_channels: channels at full resolution before the output, if `patch_size` is not 1.
-        scale_sample: multiply z_t by cos(t * pi / 2), alpha of the cosine schedule: the best linear guess of the clean
-            picture, and no noise to be unlearnt where z_t is nothing but noise.
+        scale_sample: multiply z_t by what it is worth beside the conditions, `sample_weight`, so that there is no noise
+            to be unlearnt where z_t is nothing but noise.
 
     Shapes are those of `forward`. Source: section 3.2 and appendix A.1 of the paper.
     """
@@ -378,8 +394,7 @@ class ParallelUNet(ModelMixin, ConfigMixin):
         embedding, tokens = self._embed(person_pose, garment_pose, conditioning_noise, timestep)
 
         if self.config.scale_sample:
-            alpha = torch.cos(timestep * (torch.pi / 2)).to(sample)
-            sample = sample * alpha.view(-1, 1, 1, 1)
+            sample = sample * sample_weight(timestep).to(sample).view(-1, 1, 1, 1)
         pictures = [sample, agnostic] if low_res is None else [sample, agnostic, low_res]
         x = F.pixel_unshuffle(torch.cat(pictures, dim=1), self.config.patch_size)
         codes: dict[int, torch.Tensor | None] = {}
