@@ -114,7 +114,7 @@ def main_figure(parsing: np.ndarray) -> Figure:
     areas = np.bincount(parts.ravel(), minlength=count).astype(float)
     heads = np.bincount(parts.ravel(), head.ravel(), count)
     areas[0] = heads[0] = 0
-    weights = areas + 3 * heads
+    weights = np.where(heads > 0.01 * areas, 4 * areas, areas)
     best = int(weights.argmax())
     mask = parts == best
     human = label_mask(parsing, (*HEAD, *SKIN, *SHOES)) & mask

@@ -124,6 +124,7 @@ def decode_heatmaps(logits: torch.Tensor | np.ndarray, *, threshold: float = 0.2
         ],
         axis=1,
     ).astype(np.float32)
+    pose[:, :2] = np.minimum(pose[:, :2], 1 - 1e-6)
     pose[pose[:, 2] < threshold] = 0
     return pose.reshape(*log_probability.shape[:-2], 3)
 
@@ -178,9 +179,6 @@ class OpenPoseDetector:
     FILE = "body_pose_model.pth"
 
     def __init__(self, weights: str | Path, revision: str | None = None, device: str | torch.device = "cpu") -> None:
-        define_missing_operators()
-        from controlnet_aux.open_pose.body import Body  # slow, and only for those who choose it
-
         if Path(weights).is_dir():
             path = Path(weights) / self.FILE
         elif re.fullmatch("[0-9a-f]{40}", revision or ""):
@@ -191,6 +189,9 @@ class OpenPoseDetector:
             raise ValueError(f"{weights} is no folder; for a repository on the Hub give the commit to use as revision.")
         if not path.is_file():
             raise FileNotFoundError(f"{path} does not exist.")
+        define_missing_operators()
+        from controlnet_aux.open_pose.body import Body  # slow, and only for those who choose it
+
         self.body = Body(path).to(device)
 
     def __call__(self, image: np.ndarray) -> np.ndarray:

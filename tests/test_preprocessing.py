@@ -1,0 +1,380 @@
+"""Photographs become conditions: tables and decoding against closed forms, the whole path on the shipped examples."""
+
+import json
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from tryon.conditions import CATEGORIES
+from tryon.images import InputError, read_image, to_images, to_tensor
+from tryon.models.annotator import PRESETS, Annotator
+from tryon.preprocessing import Preprocessor
+from tryon.preprocessing.annotation import annotate, main_figure
+from tryon.preprocessing.garment import with_typical_joints
+from tryon.preprocessing.parsing import LABEL, LABELS, colour_parsing, label_areas, label_mask
+from tryon.preprocessing.parsing import MIRRORED as MIRRORED_LABELS
+from tryon.preprocessing.pose import (
+    KEYPOINT,
+    KEYPOINTS,
+    LIMBS,
+    OpenPoseDetector,
+    decode_heatmaps,
+    draw_pose,
+    mirror_pose,
+)
+from tryon.preprocessing.pose import MIRRORED as MIRRORED_JOINTS
+from tryon.preprocessing.segmentation import segment_garment
+from tryon.training.annotator_data import Augmented, open_shards
+from tryon.training.train_annotator import SIGMA, Run, main, target_heatmaps
+
+ROOT = Path(__file__).parent.parent
+SHIPPED = ROOT / "tryon" / "weights" / "small" / "annotator"
+PERSONS = sorted((ROOT / "examples" / "persons").glob("*.*g"))
+GARMENTS = sorted((ROOT / "examples" / "garments").glob("*.*g"))
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Annotator:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return Annotator(**PRESETS["tiny"]).eval()
+
+
+@pytest.fixture(scope="module")
+def preprocessor() -> Preprocessor:
+    return Preprocessor(Annotator.from_pretrained(SHIPPED, dtype=torch.float32).eval())
+
+
+def random_poses(count: int, rng: np.random.Generator, low: float = 0.05) -> np.ndarray:
+    return np.dstack([rng.uniform(low, 1 - low, (count, 18, 2)), np.ones((count, 18))]).astype(np.float32)
+
+
+# --- tables, decoding, drawing
+
+
+def test_mirrored_tables_exchange_left_and_right():
+    for names, table in ((LABELS, MIRRORED_LABELS), (KEYPOINTS, MIRRORED_JOINTS)):
+        assert np.array_equal(table[table], np.arange(len(names)))
+        for name, other in zip(names, table.tolist(), strict=True):
+            swapped = {"left": "right", "righ": "left"}.get(name[:4])
+            assert names[other] == (f"{swapped}_{name.split('_', 1)[1]}" if swapped else name)
+    assert all(start in KEYPOINT and end in KEYPOINT for start, end in LIMBS)
+
+
+def test_label_masks_areas_and_colours():
+    parsing = np.zeros((4, 5), np.uint8)
+    parsing[0], parsing[1] = LABEL["upper"], LABEL["hair"]
+    assert label_mask(parsing, ("upper", "hair")).sum() == 10
+    areas = label_areas(parsing)
+    assert areas["upper"] == areas["hair"] == 0.25
+    assert sum(areas.values()) == pytest.approx(1)
+    assert len({tuple(colour) for colour in colour_parsing(np.arange(15, dtype=np.uint8)[None])[0].tolist()}) == 15
+    with pytest.raises(KeyError):
+        label_mask(parsing, ("trousers",))
+
+
+def test_decoded_gaussians_are_where_they_were_put():
+    rng = np.random.default_rng(0)
+    poses = random_poses(20, rng)
+    poses[:, 3] = 0
+    logits = torch.logit(target_heatmaps(torch.from_numpy(poses), 64).clamp(1e-6, 1 - 1e-6))
+    found = decode_heatmaps(logits)
+    assert found.shape == (20, 18, 3)
+    assert (found[:, 3] == 0).all()
+    there = np.delete(np.arange(18), 3)
+    assert np.abs(found[:, there, :2] - poses[:, there, :2]).max() < 0.1 / 64
+    assert found[:, there, 2].min() > np.exp(-0.25 / SIGMA**2) - 0.01
+    assert np.array_equal(decode_heatmaps(logits[4].numpy()), found[4])
+
+
+def test_joints_at_the_border_stay_inside_the_frame():
+    poses = random_poses(1, np.random.default_rng(1))
+    poses[0, :4, :2] = [(0.001, 0.5), (0.999, 0.5), (0.5, 0.001), (0.5, 0.999)]
+    found = decode_heatmaps(torch.logit(target_heatmaps(torch.from_numpy(poses), 64).clamp(1e-6, 1 - 1e-6)))[0]
+    assert (found[:, :2] >= 0).all()
+    assert (found[:, :2] < 1).all()
+    assert np.abs(found[:4, :2] - poses[0, :4, :2]).max() < 1 / 64
+
+
+def test_mirrored_pose_is_the_pose_of_the_mirrored_picture():
+    pose = random_poses(1, np.random.default_rng(2))[0]
+    pose[5] = 0
+    mirrored = mirror_pose(pose)
+    assert (mirrored[KEYPOINT["right_shoulder"]] == 0).all()
+    assert mirrored[KEYPOINT["left_hip"], 0] == pytest.approx(1 - pose[KEYPOINT["right_hip"], 0])
+    assert np.allclose(mirror_pose(mirrored), pose)
+
+
+def test_drawn_pose_shows_the_joints_that_are_there():
+    pose = np.zeros((18, 3), np.float32)
+    pose[KEYPOINT["neck"]] = 0.5, 0.25, 1
+    pose[KEYPOINT["left_shoulder"]] = 0.75, 0.25, 1
+    canvas = np.full((128, 128, 3), 9, np.uint8)
+    drawn = draw_pose(pose, canvas)
+    changed = (drawn != canvas).any(2)
+    assert (canvas == 9).all()
+    assert changed[32, 64]
+    assert changed[32, 80], "the limb between them"
+    rows, columns = np.nonzero(changed)
+    assert rows.max() < 40
+    assert columns.min() > 55
+
+
+# --- the annotator
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_annotator_shapes_and_gradients(preset):
+    model = Annotator(**PRESETS[preset])
+    output = model(torch.randn(2, 3, 64, 96))
+    assert output.heatmaps.shape == (2, 18, 16, 24)
+    assert output.parsing.shape == (2, 15, 32, 48)
+    (output.heatmaps.square().mean() + output.parsing.square().mean()).backward()
+    unreached = [name for name, value in model.named_parameters() if value.grad is None]
+    assert not unreached
+    assert sum(value.numel() for value in model.parameters()) < 2.6e6, "it is shipped with every checkpoint"
+
+
+def test_annotator_round_trip(tiny, tmp_path):
+    tiny.save_pretrained(tmp_path)
+    again = Annotator.from_pretrained(tmp_path)
+    sample = torch.randn(1, 3, 64, 64)
+    assert torch.equal(again.eval()(sample).parsing, tiny(sample).parsing)
+
+
+def test_annotating_a_mirrored_picture_mirrors_the_annotation(tiny):
+    image = np.random.default_rng(3).integers(0, 255, (256, 256, 3), dtype=np.uint8)
+    seen, mirrored = annotate(tiny, [image, np.ascontiguousarray(image[:, ::-1])])
+    assert np.allclose(seen.probabilities.sum(0), 1, atol=1e-5)
+    assert np.allclose(mirrored.probabilities, seen.probabilities[MIRRORED_LABELS][..., ::-1], atol=1e-5)
+    assert np.allclose(mirrored.pose, mirror_pose(seen.pose), atol=1e-3)
+    assert seen.parsing(64).shape == (64, 64)
+
+
+def test_main_figure_is_the_person_not_the_larger_thing():
+    parsing = np.zeros((128, 128), np.uint8)
+    parsing[10:110, 70:125] = LABEL["dress"]
+    parsing[20:40, 20:40] = LABEL["face"]
+    parsing[40:100, 10:50] = LABEL["upper"]
+    parsing[101:110, 10:50] = LABEL["left_shoe"]  # a gap of one pixel does not part them
+    figure = main_figure(parsing)
+    assert figure.mask[50, 20]
+    assert figure.mask[105, 20]
+    assert not figure.mask[50, 100]
+    assert figure.head == pytest.approx(400 / (400 + 2400 + 360))
+    assert figure.box() == (10 / 128, 20 / 128, 50 / 128, 110 / 128)
+    assert not main_figure(np.zeros((32, 32), np.uint8)).mask.any()
+
+
+# --- training
+
+
+@pytest.fixture
+def shard(tmp_path) -> Path:
+    """Pictures whose truth is plain to see: every visible joint is a disc of a limb's label."""
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "shard"
+    folder.mkdir()
+    for prefix in ("", "garment_"):
+        poses = random_poses(4, rng, low=0.3)
+        poses[:, [i for i in range(18) if i not in (2, 5)]] = 0
+        images = np.full((4, 256, 256, 3), 200, np.uint8)
+        parsings = np.zeros((4, 256, 256), np.uint8)
+        for image, parsing, pose in zip(images, parsings, poses, strict=True):
+            for joint, label in ((2, "right_arm"), (5, "left_arm")):
+                centre = tuple(np.floor(pose[joint, :2] * 256).astype(int).tolist())
+                cv2.circle(image, centre, 14, (30 * joint, 20, 20), -1)
+                cv2.circle(parsing, centre, 14, LABEL[label], -1)
+        for name, value in (("image", images), ("parsing", parsings), ("pose", poses)):
+            np.save(folder / f"{prefix}{name}.npy", value)
+    return folder
+
+
+def test_augmentation_keeps_picture_labels_and_joints_together(shard):
+    stream = Augmented(open_shards(shard.parent), None, seed=0)
+    checked = 0
+    for index in range(60):
+        image, parsing, pose = stream[index]
+        assert image.shape == (256, 256, 3)
+        assert parsing.shape == (128, 128)
+        for joint, label in ((2, "right_arm"), (5, "left_arm")):
+            if pose[joint, 2] > 0:
+                x, y = (pose[joint, :2] * 128).astype(int)
+                covered = LABEL["left_arm" if label == "right_arm" else "right_arm"]
+                assert parsing[y, x] in (LABEL[label], covered)
+                checked += parsing[y, x] == LABEL[label]
+    assert checked > 60
+    again = Augmented(open_shards(shard), None, seed=0)[7]
+    assert all(np.array_equal(a, b) for a, b in zip(stream[7], again, strict=True)), "item i is always the same"
+    with pytest.raises(ValueError, match="no rendered pairs"):
+        open_shards(shard / "nothing")
+
+
+def test_training_learns_and_resumes(shard, tmp_path):
+    stream = Augmented(open_shards(shard), None, seed=0)
+    images, parsings, poses = (
+        torch.from_numpy(np.stack(parts)) for parts in zip(*(stream[i] for i in range(4)), strict=True)
+    )
+    batch = images[:, ::2, ::2].contiguous(), parsings[:, ::2, ::2], poses  # half the size is enough to learn from
+    run = Run(tmp_path / "run", "tiny", 3e-3, "cpu")
+    run.folder.mkdir()
+    losses = [run.step(batch, 10) for _ in range(12)]
+    assert losses[-1] < 0.9 * losses[0]
+    run.save([])
+    resumed = Run(tmp_path / "run", "tiny", 3e-3, "cpu")
+    assert resumed.seen == 48
+    assert resumed.step(batch, 10) == run.step(batch, 10)
+
+
+def test_training_command_writes_a_model_and_scores(shard, tmp_path, monkeypatch, capsys):
+    out = tmp_path / "out"
+    flags = f"--data {shard} --validation {shard} --out {out} --minutes 0.02 --preset tiny --batch-size 2 --workers 0"
+    monkeypatch.setattr("sys.argv", ["train_annotator", *flags.split()])
+    main()
+    record = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert set(record) >= {"minutes", "seen", "rate", "loss", "miou", "pck", "false_joints", "iou"}
+    assert Annotator.from_pretrained(out).config.block_out_channels == list(PRESETS["tiny"]["block_out_channels"])
+
+
+# --- segmentation
+
+
+def garment_photo(background: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A striped T-shirt shape on a background, and its mask."""
+    mask = np.zeros(background.shape[:2], np.uint8)
+    outline = [
+        (60, 60),
+        (120, 40),
+        (180, 40),
+        (240, 60),
+        (270, 120),
+        (230, 140),
+        (215, 110),
+        (215, 300),
+        (85, 300),
+        (85, 110),
+        (70, 140),
+        (30, 120),
+    ]
+    cv2.fillPoly(mask, [np.array(outline)], 1)
+    stripes = np.where((np.arange(340) // 12 % 2)[:, None, None], np.array([20, 40, 120]), np.array([180, 60, 60]))
+    return np.where(mask[..., None] > 0, stripes, background).astype(np.uint8), mask > 0
+
+
+def test_a_garment_on_a_plain_background_is_outlined_whatever_the_annotator_thinks():
+    light = np.linspace(200, 245, 300)[None, :, None] * np.ones((340, 1, 3))
+    noise = np.random.default_rng(0).normal(0, 3, light.shape)
+    image, truth = garment_photo(np.clip(light + noise, 0, 255))
+    vague = cv2.GaussianBlur(truth.astype(np.float32), (0, 0), 25)
+    for prior in (vague, np.full(truth.shape, 0.4, np.float32)):
+        mask = segment_garment(image, prior)
+        assert (mask & truth).sum() / (mask | truth).sum() > 0.95
+
+
+def test_a_garment_on_a_patterned_floor_follows_annotator_and_colours():
+    rng = np.random.default_rng(0)
+    planks = np.repeat(np.repeat(rng.integers(60, 200, (17, 6, 1)), 20, 0), 50, 1) * np.array([1.0, 0.9, 0.7])
+    image, truth = garment_photo(planks)
+    vague = cv2.GaussianBlur(truth.astype(np.float32), (0, 0), 12)
+    mask = segment_garment(image, vague)
+    assert (mask & truth).sum() / (mask | truth).sum() > 0.9
+    assert np.array_equal(mask, segment_garment(image, vague)), "one picture has one outline"
+
+
+def test_typical_joints_only_fill_gaps():
+    outline = np.zeros((100, 100), bool)
+    outline[20:80, 30:70] = True
+    pose = np.zeros((18, 3), np.float32)
+    pose[KEYPOINT["nose"]] = pose[KEYPOINT["neck"]] = 0.5, 0.3, 0.9
+    filled = with_typical_joints(pose, outline, "upper")
+    assert (filled[KEYPOINT["nose"]] == 0).all()
+    assert np.array_equal(filled[KEYPOINT["neck"]], pose[KEYPOINT["neck"]])
+    assert 0.3 < filled[KEYPOINT["right_shoulder"], 0] < filled[KEYPOINT["left_shoulder"], 0] < 0.7
+
+
+# --- OpenPose
+
+
+def test_openpose_asks_for_a_folder_or_a_commit(tmp_path):
+    with pytest.raises(ValueError, match="commit"):
+        OpenPoseDetector("someone/annotators", "main")
+    with pytest.raises(FileNotFoundError, match=r"body_pose_model\.pth"):
+        OpenPoseDetector(tmp_path)
+
+
+@pytest.mark.slow
+def test_openpose_reads_a_folder(tmp_path):
+    from tryon.compatibility import define_missing_operators
+
+    define_missing_operators()
+    from controlnet_aux.open_pose.model import bodypose_model
+
+    weights = {name.split(".", 1)[1]: value for name, value in bodypose_model().state_dict().items()}
+    torch.save(weights, tmp_path / OpenPoseDetector.FILE)
+    pose = OpenPoseDetector(tmp_path)(np.zeros((128, 128, 3), np.uint8))
+    assert pose.shape == (18, 3)
+    assert pose.dtype == np.float32
+
+
+# --- the whole path
+
+
+@pytest.mark.parametrize("picture", ["grey", "noise", "gradient"])
+def test_a_picture_of_nothing_holds_no_person_and_no_garment(preprocessor, picture):
+    x = np.linspace(0, 255, 300)[None, :, None] * np.ones((400, 1, 3))
+    noise = np.random.default_rng(0).integers(0, 255, (400, 300, 3))
+    nothing = read_image({"grey": np.full_like(x, 128), "noise": noise, "gradient": x}[picture].astype(np.uint8))
+    someone, something = read_image(PERSONS[0]), read_image(GARMENTS[0])
+    with pytest.raises(InputError, match="No person was found"):
+        preprocessor(nothing, something)
+    with pytest.raises(InputError, match="No garment was found"):
+        preprocessor(someone, nothing)
+
+
+@pytest.mark.parametrize("person", PERSONS, ids=lambda path: path.stem)
+def test_example_persons_are_prepared(preprocessor, person):
+    photo, garment = read_image(person), read_image(GARMENTS[0])
+    started = time.perf_counter()
+    prepared = preprocessor(photo, garment)
+    assert time.perf_counter() - started < 10, "1.5 s on two idle cores"
+    conditions, hidden = prepared.conditions, prepared.hidden
+    assert conditions.agnostic.shape == conditions.garment.shape == (1, 3, 256, 256)
+    assert prepared.category in CATEGORIES
+    assert prepared.person_parsing.shape == hidden.shape == (256, 256)
+    assert (conditions.agnostic[0, :, torch.from_numpy(hidden)] == 0).all(), "hidden is hidden"
+    shown = prepared.frame.crop(photo, 256)
+    inside = prepared.frame.crop_mask(np.ones((photo.height, photo.width), bool), 256) == 1
+    agnostic = to_images(conditions.agnostic)[0]
+    assert np.array_equal(agnostic[~hidden & inside], shown[~hidden & inside]), "and all else is the photograph"
+    face = label_mask(prepared.person_parsing, ("face", "hair", "left_hand", "right_hand"))
+    assert face.any()
+    assert not (face & hidden).any()
+    pose = conditions.person_pose[0]
+    assert (pose[[1, 2, 5], 2] > 0).all(), "neck and shoulders are found"
+    assert 0.1 < hidden.mean() < 0.8
+
+
+@pytest.mark.parametrize("garment", GARMENTS, ids=lambda path: path.stem)
+def test_example_garments_are_cut_out(preprocessor, garment):
+    prepared = preprocessor(read_image(PERSONS[0]), read_image(garment))
+    cut = prepared.conditions.garment
+    white = (cut == 1).all(1).float().mean()
+    assert 0.1 < white < 0.85
+    assert (to_tensor(np.full((1, 1, 3), 255, np.uint8)) == 1).all()
+    pose = prepared.conditions.garment_pose[0]
+    needed = (8, 11) if prepared.category == "lower" else (1, 2, 5)
+    assert (pose[list(needed), 2] > 0).all()
+
+
+def test_a_garment_is_not_taken_for_a_person_nor_an_unknown_category_accepted(preprocessor):
+    for garment in GARMENTS:
+        if "worn" not in garment.stem:
+            with pytest.raises(InputError, match="No person was found"):
+                preprocessor(read_image(garment), read_image(garment))
+            break
+    with pytest.raises(ValueError, match="hat"):
+        preprocessor(read_image(PERSONS[0]), read_image(GARMENTS[0]), "hat")
