@@ -275,11 +275,10 @@ def create_demo(get_pipeline: Callable = default_pipeline, examples: Path = EXAM
         inputs = [person, garment, category, steps, guidance, seed]
         sampling = {"preprocess": False, "concurrency_limit": 1, "concurrency_id": "sampler"}
         shown = [progress, preview, slider, outcome, warnings, download, used_seed, details]
-        (
-            go.click(begin, outputs=[go, progress, preview, slider, outcome], **private)
-            .then(run, inputs, shown, show_progress_on=preview, api_visibility="private", **sampling)
-            .then(end, outputs=[go, progress, preview], **private)
-        )
+        begun = go.click(begin, outputs=[go, progress, preview, slider, outcome], **private)
+        done = begun.then(run, inputs, shown, show_progress_on=preview, api_visibility="private", **sampling)
+        for event in (done.success, done.failure):  # the page of gradio 6.31 does not start a .then after an error
+            event(end, outputs=[go, progress, preview], **private)
         gr.Button(visible=False).click(tryon, inputs, [result, details], api_name="tryon", **sampling)
     return demo.queue(max_size=16)
 
