@@ -1,6 +1,7 @@
 """Pictures to train the annotator on: rendered pairs, changed so much that a photograph is no surprise to it."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,11 +9,12 @@ import cv2
 import numpy as np
 from torch.utils.data import Dataset
 
-from tryon.preprocessing.parsing import GARMENTS, label_mask
+from tryon.preprocessing.parsing import GARMENTS, HEAD, label_mask
 from tryon.preprocessing.parsing import MIRRORED as MIRRORED_LABELS
 from tryon.preprocessing.pose import mirror_pose
 
 SIZE = 256  # pixels of a training picture
+PHOTO_SHARE = 0.15  # of the stream, where there are photographs
 
 
 @dataclass
@@ -62,11 +64,14 @@ class Augmented(Dataset):
         shards: rendered pairs to draw from.
         textures: (n, h, w, 3) uint8 photographs of fabric-like things for garments and backgrounds, or None.
         seed: of the stream.
+        photos: outlined photographs of garments, the source of `PHOTO_SHARE` of the stream. Their joints are not known:
+            every confidence is -1.
     """
 
-    def __init__(self, shards: list[Shard], textures: np.ndarray | None, seed: int) -> None:
-        self.shards, self.textures, self.seed = shards, textures, seed
-        self.ends = np.cumsum([len(shard) for shard in shards])
+    def __init__(
+        self, shards: list[Shard], textures: np.ndarray | None, seed: int, photos: Sequence[Shard] = ()
+    ) -> None:
+        self.shards, self.textures, self.seed, self.photos = shards, textures, seed, photos
 
     def __len__(self) -> int:
         return 2**31
@@ -96,9 +101,11 @@ class Augmented(Dataset):
         return photometric(image, rng), parsing, move_pose(pose, matrix)
 
     def _draw(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        index = int(rng.integers(self.ends[-1]))
-        shard = int(np.searchsorted(self.ends, index, side="right"))
-        return self.shards[shard][index - int(self.ends[shard]) + len(self.shards[shard])]
+        shards = self.photos if self.photos and rng.random() < PHOTO_SHARE else self.shards
+        ends = np.cumsum([len(shard) for shard in shards])
+        index = int(rng.integers(ends[-1]))
+        shard = int(np.searchsorted(ends, index, side="right"))
+        return shards[shard][index - int(ends[shard]) + len(shards[shard])]
 
     def _patch(self, rng: np.random.Generator) -> np.ndarray:
         """A piece of some picture, too close up to tell what it shows, blown up to SIZE."""
@@ -158,6 +165,12 @@ def random_affine(parsing: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     mild = rng.random() < 0.5
     scale = math.exp(rng.uniform(-0.15, 0.15) if mild else rng.uniform(-0.9, 0.45)) * SIZE / parsing.shape[0]
     matrix = cv2.getRotationMatrix2D(centre, rng.normal(0, 3 if mild else 8), scale)
+    if not label_mask(parsing, HEAD).any():
+        # real garments come wider and narrower, longer and shorter than rendered ones
+        stretch = math.exp(rng.normal(0, 0.15))
+        around = np.array(centre)
+        matrix[:, 2] += matrix[:, :2] @ (around - around * [stretch, 1 / stretch])
+        matrix[:, :2] *= [stretch, 1 / stretch]
     reach = 0.04 if mild else 0.2
     start = np.array(centre) * SIZE / parsing.shape[0] if mild else np.array([SIZE / 2, SIZE / 2])
     matrix[:, 2] += start - centre + rng.uniform(-reach, reach, 2) * SIZE
@@ -165,12 +178,13 @@ def random_affine(parsing: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def move_pose(pose: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """The pose after an affine change of the square picture it belongs to; joints that leave it are missing."""
+    """The pose after an affine change of its square picture: joints that leave it are missing, unknown ones stay so."""
     scale = SIZE  # both frames are SIZE wide, and the matrix is in their pixels
     moved = pose.copy()
     moved[:, :2] = ((pose[:, :2] * scale - 0.5) @ matrix[:, :2].T + matrix[:, 2] + 0.5) / scale
-    gone = (pose[:, 2] == 0) | (moved[:, :2] < 0).any(1) | (moved[:, :2] >= 1).any(1)
+    gone = (pose[:, 2] <= 0) | (moved[:, :2] < 0).any(1) | (moved[:, :2] >= 1).any(1)
     moved[gone] = 0
+    moved[pose[:, 2] < 0, 2] = -1
     return moved
 
 

@@ -1,6 +1,7 @@
 """Train the annotator on rendered pictures with exact labels.
 
-    python -m tryon.training.train_annotator --data DIR --out DIR --minutes 15 [--validation SHARD] [--textures PHOTOS]
+    python -m tryon.training.train_annotator --data DIR --out DIR --minutes 15 [--validation SHARD]
+        [--photos SHARD] [--textures FOLDER]
 
 DIR holds shards (or is one). Both pictures of every pair are used. The same command resumes a stopped run. One JSON
 line per interval goes to stdout and to OUT/log.jsonl; OUT is a folder for `Annotator.from_pretrained`.
@@ -33,6 +34,7 @@ WEIGHTS = {
     "background": 0.5,
     **dict.fromkeys((*HEAD, "torso_skin", *LEGS, *SHOES), 2.0),
     **dict.fromkeys((*ARMS, *HANDS), 3.0),
+    "dress": 1.5,
 }
 """Of a label in the cross-entropy where it is not 1: small parts would otherwise drown in the large ones."""
 
@@ -46,12 +48,16 @@ def target_heatmaps(poses: torch.Tensor, cells: int) -> torch.Tensor:
 
 
 def loss_of(output: AnnotatorOutput, parsings: torch.Tensor, poses: torch.Tensor) -> torch.Tensor:
-    """Weighted cross-entropy of the parsing plus cross-entropy of the heatmaps in units of one joint's Gaussian."""
+    """Weighted cross-entropy of the parsing plus cross-entropy of the heatmaps in units of one joint's Gaussian.
+
+    Joints of confidence -1 are not known and count for nothing.
+    """
     weights = torch.tensor([WEIGHTS.get(name, 1.0) for name in LABELS], device=poses.device)
     labelling = F.cross_entropy(output.parsing.float(), parsings.long(), weights)
     target = target_heatmaps(poses, output.heatmaps.shape[-1])
-    cells = F.binary_cross_entropy_with_logits(output.heatmaps.float(), target, reduction="mean")
-    return labelling + cells * target[0, 0].numel() / (2 * math.pi * SIGMA**2)
+    cells = F.binary_cross_entropy_with_logits(output.heatmaps.float(), target, reduction="none").sum((2, 3))
+    known = (poses[..., 2] >= 0).float()
+    return labelling + (cells * known).sum() / known.sum().clamp(min=1) / (2 * math.pi * SIGMA**2)
 
 
 @torch.inference_mode()
@@ -167,7 +173,8 @@ def train(arguments: argparse.Namespace) -> None:
     run = Run(arguments.out, arguments.preset, arguments.learning_rate, arguments.device)
     textures = read_textures(arguments.textures) if arguments.textures else None
     validation = open_shards(arguments.validation) if arguments.validation else []
-    stream = Augmented(open_shards(arguments.data), textures, arguments.seed)
+    photos = open_shards(arguments.photos) if arguments.photos else []
+    stream = Augmented(open_shards(arguments.data), textures, arguments.seed, photos)
     losses: list[float] = []
     begun = saved = time.monotonic()
     began_at = run.seconds
@@ -199,6 +206,7 @@ def main() -> None:
         "--minutes", type=float, required=True, help="training time, at whose end the learning rate is zero"
     )
     parser.add_argument("--validation", type=Path, help="shard (or folder of them) to score on")
+    parser.add_argument("--photos", type=Path, help="shard of outlined photographs of garments, joints unknown")
     parser.add_argument("--textures", type=Path, help="folder of photographs for fabrics and backgrounds")
     parser.add_argument("--preset", choices=PRESETS, default="small")
     parser.add_argument("--batch-size", type=int, default=16)
