@@ -14,12 +14,12 @@ from scipy.spatial import cKDTree
 from tryon.synthetic.asset import load_body
 from tryon.synthetic.garment import Garment
 from tryon.synthetic.garments import KINDS
-from tryon.synthetic.mesh import vertex_normals
+from tryon.synthetic.mesh import neighbour_mean, vertex_normals
 from tryon.synthetic.pose import Skeleton, skin_vertices
 from tryon.synthetic.quality import Quality
 
-GRAVITY = 0.0016  # dm a step squared
 SKIN_GAP = 0.07  # dm between skin and the cloth on it
+_COVERED = 1.2  # dm between a garment and the skin it covers, on the unmorphed body
 _TRUNK_LEVELS = ("calf_l", "thigh_l", "spine_01", "spine_02", "spine_03")
 
 
@@ -81,6 +81,7 @@ def _relax(
     plane: np.ndarray,
     normal: np.ndarray,
     gap: float,
+    gravity: float,
     steps: int,
 ) -> None:
     for _ in range(steps):
@@ -94,7 +95,7 @@ def _relax(
                     previous[i, k] = x[i, k]
                     x[i, k] += velocity
             if held[i] <= 0:
-                x[i, 1] -= GRAVITY
+                x[i, 1] -= gravity
         _pull(x, springs.edges, springs.edge_length, 0.7, 1.0)
         _pull(x, springs.bends, springs.bend_length, 1.0, 0.12)
         for i in range(x.shape[0]):
@@ -175,17 +176,32 @@ def drape(
             np.ascontiguousarray(obstacle.points[nearest], np.float32),
             np.ascontiguousarray(obstacle.normals[nearest], np.float32),
         )
-        _relax(x, previous, springs, garment.pinned, target, *planes, gap, steps // rounds)
-    for _ in range(4):  # even hems
+        _relax(x, previous, springs, garment.pinned, target, *planes, gap, quality.gravity, steps // rounds)
+    if quality.cloth_smoothing:
+        x = _smooth(x, garment, quality.cloth_smoothing)
+    for _ in range(4 + 4 * quality.cloth_smoothing):  # even hems
         x[garment.border] = 0.4 * x[garment.border] + 0.6 * (garment.border_mean @ x)
+    held = garment.pinned > 0
+    x[held] = target[held]
     return x
 
 
-def tuck(points: np.ndarray, cloth: np.ndarray, garment: Garment, gap: float) -> np.ndarray:
+def _smooth(x: np.ndarray, garment: Garment, rounds: int) -> np.ndarray:
+    """Even out the wrinkles of a few threads' width that relaxation leaves in fine cloth."""
+    mean = neighbour_mean(garment.triangles, len(x))
+    inner = np.ones(len(x), bool)
+    inner[garment.border] = False
+    for _ in range(rounds):
+        x = np.where(inner[:, None], 0.5 * x + 0.5 * (mean @ x), x).astype(np.float32)
+    return x
+
+
+def tuck(points: np.ndarray, unmorphed: np.ndarray, cloth: np.ndarray, garment: Garment, gap: float) -> np.ndarray:
     """Push what lies just outside a garment back under it, so that nothing shows through.
 
     Args:
         points: (n, 3) skin or cloth underneath.
+        unmorphed: (n, 3) where these points are on the unmorphed body: a hand beside a skirt is not under it.
         cloth: (m, 3) draped vertices of `garment`.
         garment: what is worn on top.
         gap: dm by which the points shall lie under the cloth.
@@ -207,6 +223,7 @@ def tuck(points: np.ndarray, cloth: np.ndarray, garment: Garment, gap: float) ->
     height = (offset * outwards).sum(1)
     beside = np.linalg.norm(offset - height[:, None] * outwards, axis=1)
     inland = (garment.hem[near] * share).sum(1) > 0.10
-    move = inland & (height > -gap) & (height < 0.3) & (beside < 0.35)
+    covered = np.linalg.norm(unmorphed[index] - garment.position[near[:, 0]], axis=1) < _COVERED
+    move = inland & covered & (height > -gap) & (height < 0.3) & (beside < 0.35)
     tucked[index[move]] -= outwards[move] * (height[move] + gap)[:, None]
     return tucked

@@ -102,10 +102,10 @@ def dress(person: Person, pose: Pose, outfit: Outfit, rng: np.random.Generator, 
         fit = Fit(outfit.top_size, person.vertices, skeleton)
         cloth["top"] = drape(outfit.top, fit, obstacle, rng, quality, gap=SKIN_GAP - 0.02)
     if len(cloth) == 2:
-        cloth["lower"] = tuck(cloth["lower"], cloth["top"], outfit.top, 0.06)
+        cloth["lower"] = tuck(cloth["lower"], outfit.lower.position, cloth["top"], outfit.top, 0.06)
     for slot, garment in (("lower", outfit.lower), ("top", outfit.top)):
         if garment is not None:
-            posed = tuck(posed, cloth[slot], garment, 0.05)
+            posed = tuck(posed, load_body().vertices, cloth[slot], garment, 0.05)
     return Dressed(
         posed=posed,
         joints=parts.body_joints(posed, skeleton),

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from tryon.synthetic.noise import fractal_noise, random_dye, random_hue
-from tryon.synthetic.prints import WORDS, add_print
+from tryon.synthetic.prints import MOTIFS, WORDS, add_print
 
 WIDTH = 14.5  # dm; u runs from -7.25 to 7.25 and v from 6.5 (top) to -8
 _PRINTABLE = ("plain", "gradient", "colourblock")
@@ -19,17 +19,24 @@ _PRINTABLE = ("plain", "gradient", "colourblock")
 
 @dataclass(frozen=True)
 class Cloth:
-    """An undyed square: its side in pixels, two colours, and the dice for its pattern."""
+    """An undyed square: its side in pixels, two colours, further ones if given, and the dice for its pattern."""
 
     size: int
     base: np.ndarray
     accent: np.ndarray
+    others: Sequence[np.ndarray]
     rng: np.random.Generator
 
     @property
     def pixels_per_dm(self) -> float:
         """Pixels in a decimetre."""
         return self.size / WIDTH
+
+    def another(self) -> np.ndarray:
+        """One of the further colours, or any if none are given."""
+        if len(self.others):
+            return self.others[int(self.rng.integers(len(self.others)))]
+        return random_hue(self.rng)
 
     @cached_property
     def grid(self) -> tuple[np.ndarray, np.ndarray]:
@@ -89,7 +96,7 @@ def _floral(cloth: Cloth) -> np.ndarray:
         for _ in range(int(rng.integers(90, 260))):
             centre = rng.uniform(0, cloth.size, 2)
             radius = rng.uniform(0.12, 0.45) * cloth.pixels_per_dm
-            colour = cloth.accent if rng.random() < 0.5 else random_hue(rng)
+            colour = cloth.accent if rng.random() < 0.5 else cloth.another()
             petals, turn = int(rng.integers(4, 8)), rng.uniform(0, 6)
             for j in range(petals):
                 angle = turn + j * 6.283 / petals
@@ -163,7 +170,9 @@ def make_fabric(
     pattern: str | None = None,
     *,
     colours: tuple[np.ndarray, np.ndarray] | None = None,
+    others: Sequence[np.ndarray] = (),
     words: Sequence[str] = WORDS["train"],
+    motifs: Sequence[str] = tuple(MOTIFS),
 ) -> np.ndarray:
     """Weave, dye and print a fabric.
 
@@ -172,7 +181,9 @@ def make_fabric(
         size: side in pixels.
         pattern: key of `PATTERNS`; None draws one.
         colours: two (3,) linear RGB colours, cloth and pattern; None draws them.
+        others: further (3,) colours for patterns with many; none means any.
         words: what may be printed on it.
+        motifs: which motifs may be printed on it.
 
     Returns:
         (2, size, size, 3) float32 linear RGB in [0, 0.95]: front and back.
@@ -186,10 +197,10 @@ def make_fabric(
         pattern = str(rng.choice(list(PATTERNS), p=odds))
     if pattern not in PATTERNS:
         raise ValueError(f"There is no pattern {pattern!r}: choose one of {', '.join(PATTERNS)}.")
-    image = PATTERNS[pattern][0](Cloth(size, base, accent, rng))
+    image = PATTERNS[pattern][0](Cloth(size, base, accent, others, rng))
     fabric = np.broadcast_to(image, (2, size, size, 3)).astype(np.float32)
     if pattern in ("print", "text") or (colours is None and pattern in _PRINTABLE and rng.random() < 0.25):
         sides = [0] if rng.random() < 0.75 else [0, 1]
         for side in sides:
-            fabric[side] = add_print(fabric[side], pattern, (base, accent), words, rng)
+            fabric[side] = add_print(fabric[side], pattern, (base, accent), words, motifs, rng)
     return np.clip(fabric, 0, 0.95)

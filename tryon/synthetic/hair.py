@@ -83,22 +83,25 @@ def random_hair(rng: np.random.Generator, gender: float) -> Hair:
     )
 
 
-def _above_hairline(point: np.ndarray) -> np.ndarray:
+def above_hairline(point: np.ndarray) -> np.ndarray:
+    """(n,) dm above the hairline, for (n, 3) points of the unmorphed head."""
     return point[:, 1] - np.interp(point[:, 2], *_HAIRLINE)
 
 
 @cache
-def _scalp() -> tuple[np.ndarray, sparse.csr_matrix, np.ndarray, np.ndarray]:
+def _scalp(level: int) -> tuple[np.ndarray, sparse.csr_matrix, np.ndarray, np.ndarray]:
     """Triangles, map, height above the hairline and strand coordinates of the hairy scalp."""
     body = load_body()
     quads = body.quads["body"]
     centre = body.vertices[quads].mean(1)
     bald = parts.ear_mask()[quads].any(1) | (np.abs(centre[:, 0]) >= 0.95)
     quads, used = mesh.compact(quads[(centre[:, 1] > 6.3) & ~bald])
-    quads, weights = mesh.subdivide(quads, mesh.selection(used, len(body.vertices)))
+    weights = mesh.selection(used, len(body.vertices))
+    for _ in range(level):
+        quads, weights = mesh.subdivide(quads, weights)
     x, y, z = np.asarray(weights @ body.vertices).T
-    ragged = 0.06 * np.sin(x * 17) * np.sin(y * 13 + z * 11)
-    field = _above_hairline(np.stack([x, y, z], 1)) + ragged
+    ragged = 0.03 * np.sin(x * 17) * np.sin(y * 13 + z * 11)
+    field = above_hairline(np.stack([x, y, z], 1)) + ragged
     triangles, weights = mesh.clip(mesh.split_quads(quads), weights, field)
     point = np.asarray(weights @ body.vertices)
     middle = np.array([0, 7.45, 0.25])
@@ -106,12 +109,14 @@ def _scalp() -> tuple[np.ndarray, sparse.csr_matrix, np.ndarray, np.ndarray]:
     height = (point[:, 1] - middle[1]) / np.linalg.norm(point - middle, axis=1)
     down = np.arccos(np.clip(height, -1, 1))
     uv = np.stack([around * 1.1, down], 1).astype(np.float32)
-    return triangles, weights.astype(np.float32), _above_hairline(point), uv
+    return triangles, weights.astype(np.float32), above_hairline(point), uv
 
 
-def _cap(hair: Hair, unposed: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray, _Head]:
+def _cap(
+    hair: Hair, unposed: np.ndarray, level: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, _Head]:
     """The shell on the scalp, unposed, and the head it sits on."""
-    triangles, weights, above, uv = _scalp()
+    triangles, weights, above, uv = _scalp(level)
     point = np.asarray(weights @ unposed, np.float32)
     top = point[:, 1].max()
     depth = (point[:, 2].max() + point[:, 2].min()) / 2
@@ -121,11 +126,11 @@ def _cap(hair: Hair, unposed: np.ndarray, rng: np.random.Generator) -> tuple[np.
     normal = 0.25 * mesh.vertex_normals(point, triangles) + 0.75 * outwards
     normal /= np.linalg.norm(normal, axis=1, keepdims=True)
     thickness = 0.03 if hair.style == "buzz" else hair.thickness
-    inner = np.clip(above / 0.35, 0, 1)
+    inner = np.clip(above / 0.55, 0, 1)
     inner = inner * inner * (3 - 2 * inner)
     phase = rng.uniform(0, 6), rng.uniform(0, 6)
     waves = 0.5 + 0.5 * np.sin(uv[:, 0] * 9 + phase[0]) * np.sin(uv[:, 1] * 7 + phase[1])
-    lift = thickness * (0.12 + 0.88 * inner) * (0.8 + 0.35 * waves)
+    lift = thickness * (0.08 + 0.92 * inner) * (0.9 + 0.15 * waves)
     if hair.style == "short":  # fuller on the crown
         lift = lift * (1 + 0.5 * np.clip((point[:, 1] - top + 0.8) / 0.8, 0, 1))
     half = (point.max(0) - point.min(0)) / 2 + thickness * 0.9
@@ -141,7 +146,7 @@ def _strands(
     angle = np.linspace(-2.0, 2.0, count) + rng.normal(0, 0.01, count)
     length = 1.5 if hair.style == "bob" else hair.length
     uneven = np.interp(np.arange(count), np.linspace(0, count - 1, 12), rng.uniform(0, 1, 12))
-    length = length * (0.88 + 0.12 * uneven) + rng.normal(0, 0.05, count)
+    length = length * (0.88 + 0.12 * uneven) + rng.normal(0, 0.02, count)
     strands = np.zeros((count, points, 3))
     rx, ry, rz = head.radii
     inner = 1 - 0.07 * layer
@@ -194,9 +199,9 @@ def _bun(head: _Head) -> HairMesh:
     around, down = np.meshgrid(np.linspace(0, 2 * np.pi, 25), np.linspace(0.02, np.pi - 0.02, 13), indexing="ij")
     vertices = np.stack(
         [
-            0.5 * np.sin(down) * np.cos(around),
-            0.45 * np.cos(down) + head.centre[1] + 0.75,
-            0.5 * np.sin(down) * np.sin(around) + head.centre[2] - 0.75,
+            0.46 * np.sin(down) * np.cos(around),
+            0.42 * np.cos(down) + head.centre[1] + 1.1,
+            0.46 * np.sin(down) * np.sin(around) + head.centre[2] - 0.4,
         ],
         -1,
     ).reshape(-1, 3)
@@ -240,7 +245,7 @@ def grow_hair(
     rng = np.random.default_rng(hair.seed)
     transform = skeleton.transforms[load_body().bone["head"]]
     turn, shift = transform[:, :3], transform[:, 3]
-    point, triangles, uv, head = _cap(hair, unposed, rng)
+    point, triangles, uv, head = _cap(hair, unposed, quality.hair_level, rng)
     sheets = [HairMesh(point @ turn.T + shift, triangles, uv)]
     if hair.style == "bun":
         bun = _bun(head)

@@ -115,7 +115,7 @@ def smooth_chest(posed: np.ndarray) -> np.ndarray:
     """(V, 3): the body with the details of the chest averaged away, as cloth should see it."""
     index, mean = _chest()
     smooth = posed.copy()
-    for _ in range(14):
+    for _ in range(40):
         smooth[index] = 0.5 * smooth[index] + 0.5 * (mean @ smooth)
     return smooth
 

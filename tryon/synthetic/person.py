@@ -9,12 +9,12 @@ from tryon.synthetic import parts
 from tryon.synthetic.asset import load_body
 from tryon.synthetic.body import BodyShape, morph, random_shape
 from tryon.synthetic.hair import Hair, grow_hair, random_hair, strand_texture
-from tryon.synthetic.mesh import neighbour_mean, vertex_normals
 from tryon.synthetic.noise import random_dye
 from tryon.synthetic.picture import Surface
 from tryon.synthetic.pose import Skeleton
 from tryon.synthetic.quality import Quality
-from tryon.synthetic.shade import EYE, HAIR, PLAIN, SKIN
+from tryon.synthetic.shade import EYE, HAIR, SKIN
+from tryon.synthetic.shoes import make_shoes
 from tryon.synthetic.skin import random_tone, skin_texture
 
 EYE_COLOURS = {  # linear RGB, and how often
@@ -58,7 +58,7 @@ def random_person(rng: np.random.Generator, quality: Quality) -> Person:
         shape=shape,
         vertices=morph(shape),
         hair=hair,
-        skin=skin_texture(skin_rng, tone, hair.colour, shape.gender, quality.skin_texture),
+        skin=skin_texture(skin_rng, tone, hair, shape.gender, quality.skin_texture),
         eye_colour=eye_colour,
         shoe_colour=random_dye(rng),
     )
@@ -98,26 +98,6 @@ def _eye_surface(person: Person, posed: np.ndarray) -> Surface:
     )
 
 
-def _shoe_surface(person: Person, posed: np.ndarray, normals: np.ndarray) -> Surface:
-    """Slippers: the foot, thickened and smoothed until the toes are gone."""
-    index, triangles = parts.feet()
-    mean = neighbour_mean(triangles, len(index))
-    vertices = posed[index] + normals[index] * 0.16
-    for _ in range(45):
-        vertices = 0.3 * vertices + 0.7 * (mean @ vertices)
-    vertices = vertices + vertex_normals(vertices, triangles) * 0.16
-    left = load_body().vertices[index][triangles].mean(1)[:, 0] > 0
-    return Surface(
-        name="shoes",
-        kind=PLAIN,
-        vertices=vertices.astype(np.float32),
-        triangles=triangles,
-        label=np.where(left, LABEL["left_shoe"], LABEL["right_shoe"]).astype(np.uint8),
-        colour=person.shoe_colour,
-        specular=0.25,
-    )
-
-
 def body_surfaces(
     person: Person,
     skeleton: Skeleton,
@@ -149,4 +129,4 @@ def body_surfaces(
                 colour=person.hair.colour,
             )
         )
-    return [*surfaces, _shoe_surface(person, posed, normals)]
+    return [*surfaces, *make_shoes(person.shoe_colour, posed, skeleton)]

@@ -9,9 +9,10 @@ from tryon.synthetic.mesh import vertex_normals
 from tryon.synthetic.quality import Quality
 from tryon.synthetic.raster import Fragments, cast_shadows, rasterise
 from tryon.synthetic.scene import Camera
-from tryon.synthetic.shade import CLOTH, HAIR, SKIN, Geometry, Light, Materials, Textures, shade
+from tryon.synthetic.shade import CLOTH, HAIR, SKIN, THREADS, Geometry, Light, Materials, Textures, shade
 
 _BLANK_TEXTURE = np.zeros((2, 2, 3), np.float32)
+_THREADS_PER_DM, _THREAD_CONTRAST = THREADS / np.pi, 0.06
 _BEYOND = 3.0  # dm behind the person at which the background counts for occlusion
 
 
@@ -170,7 +171,8 @@ def take_picture(
     far = np.float32(camera.distance + _BEYOND)
     fragments.depth[fragments.triangle < 0] = far
     occlusion = _occlusion(fragments.depth, camera.extent)
-    shadow_size = min(1024, max(192, samples // 2))
+    shadow_size = max(192, round(samples * quality.shadow_map))
+    threads = np.clip(samples / camera.extent / _THREADS_PER_DM / 2.5 - 1, 0, 1) if quality.weave else 0
     shadow = cast_shadows(geometry.vertices, geometry.triangles, light.direction, shadow_size)
     linear = np.ascontiguousarray(background, np.float32).copy()
     shade(
@@ -183,7 +185,7 @@ def take_picture(
         shadow,
         occlusion,
         camera.position,
-        quality.weave,
+        float(_THREAD_CONTRAST * threads),
     )
     grain = None
     if noise_rng is not None:

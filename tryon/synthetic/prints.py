@@ -163,6 +163,7 @@ def add_print(
     kind: str,
     colours: tuple[np.ndarray, np.ndarray],
     words: Sequence[str],
+    motifs: Sequence[str],
     rng: np.random.Generator,
 ) -> np.ndarray:
     """Print a motif, a word or both on the chest of one side of a fabric.
@@ -172,6 +173,7 @@ def add_print(
         kind: "text" for a word alone; "print" for a motif; else a word, or rarely a small motif.
         colours: colour of the cloth, and of the print.
         words: what may be written.
+        motifs: which of `MOTIFS` may be drawn.
         rng: chooses the rest.
 
     Returns:
@@ -191,7 +193,7 @@ def add_print(
     cloth, ink = colours
     spot = Spot(x, y, size, (ink, ink, cloth))
     if kind == "print" or small:
-        motif = MOTIFS[str(rng.choice(list(MOTIFS)))]
+        motif = MOTIFS[str(rng.choice(motifs))]
         spot = Spot(x, y, size, (ink, random_hue(rng), cloth))
         motif(image, spot, rng)
     if kind == "text" or rng.random() < 0.25:

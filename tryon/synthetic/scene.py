@@ -1,6 +1,6 @@
 """What surrounds a person: camera, light and background."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -116,7 +116,14 @@ class _Backdrop:
     height: int
     width: int
     colour: np.ndarray
+    accents: Sequence[np.ndarray]
     rng: np.random.Generator
+
+    def accent(self, saturation: tuple[float, float], value: tuple[float, float]) -> np.ndarray:
+        """One of the given accents, or any colour within the ranges if there are none."""
+        if len(self.accents):
+            return self.accents[int(self.rng.integers(len(self.accents)))]
+        return random_hue(self.rng, saturation, value)
 
     @property
     def down(self) -> np.ndarray:
@@ -137,7 +144,7 @@ def _studio(canvas: _Backdrop) -> np.ndarray:
 
 
 def _wall(canvas: _Backdrop) -> np.ndarray:
-    floor = random_hue(canvas.rng, (0.1, 0.5), (0.2, 0.7))
+    floor = canvas.accent((0.1, 0.5), (0.2, 0.7))
     horizon = canvas.rng.uniform(0.72, 0.9)
     wall = canvas.colour * (1 - 0.15 * canvas.down)
     image = np.where(canvas.down < horizon, wall, floor * (0.7 + 0.3 * canvas.down))
@@ -151,7 +158,7 @@ def _bokeh(canvas: _Backdrop) -> np.ndarray:
     for _ in range(int(rng.integers(15, 50))):
         centre = (int(rng.uniform(0, width)), int(rng.uniform(0, height * 0.9)))
         radius = int(width * rng.uniform(0.02, 0.12))
-        colour = tuple(map(float, random_hue(rng, (0.05, 0.7), (0.3, 1))))
+        colour = tuple(map(float, canvas.accent((0.05, 0.7), (0.3, 1))))
         cv2.circle(image, centre, radius, colour, -1)
     return cv2.GaussianBlur(image, (0, 0), width * 0.035)
 
@@ -163,7 +170,7 @@ def _room(canvas: _Backdrop) -> np.ndarray:
         left, top = rng.uniform(-0.1, 1) * width, rng.uniform(-0.1, 0.8) * height
         corner = (int(left + rng.uniform(0.05, 0.4) * width),)
         corner += (int(top + rng.uniform(0.05, 0.5) * height),)
-        colour = tuple(map(float, random_hue(rng, (0, 0.6), (0.15, 0.95))))
+        colour = tuple(map(float, canvas.accent((0, 0.6), (0.15, 0.95))))
         cv2.rectangle(image, (int(left), int(top)), corner, colour, -1)
     return cv2.GaussianBlur(image, (0, 0), width * rng.uniform(0.006, 0.02))
 
@@ -183,6 +190,7 @@ def random_background(
     kind: str | None = None,
     *,
     colour: np.ndarray | None = None,
+    accents: Sequence[np.ndarray] = (),
 ) -> np.ndarray:
     """Paint a background.
 
@@ -191,6 +199,7 @@ def random_background(
         size: side in pixels.
         kind: key of `BACKGROUNDS`; None draws one.
         colour: (3,) linear RGB of wall or backdrop; None draws it.
+        accents: (3,) colours of floor and furniture; none means any.
 
     Returns:
         (size, size, 3) float32 linear RGB.
@@ -203,7 +212,7 @@ def random_background(
     elif colour is None:
         colour = random_hue(rng, (0.1, 0.6), (0.4, 0.95))
     coarse = (size + 3) // 4
-    image = BACKGROUNDS[kind][0](_Backdrop(coarse, coarse, colour, rng))
+    image = BACKGROUNDS[kind][0](_Backdrop(coarse, coarse, colour, accents, rng))
     image = cv2.resize(image, (size, size), interpolation=cv2.INTER_CUBIC)
     return np.clip(image, 0.01, 1)
 

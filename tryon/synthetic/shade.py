@@ -9,6 +9,7 @@ from tryon.synthetic.fabric import WIDTH
 from tryon.synthetic.raster import Fragments, ShadowMap
 
 SKIN, CLOTH, HAIR, EYE, PLAIN = range(5)
+THREADS = 260.0  # radians of the weave per dm
 
 
 class Geometry(NamedTuple):
@@ -97,7 +98,7 @@ def _cloth_colour(
     uv: tuple[float, float],
     extra: np.ndarray,
     back: bool,
-    weave: bool,
+    weave: float,
     out: np.ndarray,
 ) -> None:
     fabric = textures.fabrics[materials.fabric[m]]
@@ -115,8 +116,7 @@ def _cloth_colour(
     shade = 1 - 0.35 * np.exp(-(((hem - rib_width) / 0.018) ** 2))  # stitches
     if back:  # the inside of the garment
         shade *= 0.55
-    if weave:
-        shade *= 1 + 0.07 * np.sin(u * 260) * np.sin(v * 260)
+    shade *= 1 + weave * np.sin(u * THREADS) * np.sin(v * THREADS)
     for k in range(3):
         out[k] *= shade
 
@@ -193,7 +193,7 @@ def shade(  # noqa: C901
     shadow: ShadowMap,
     occlusion: np.ndarray,
     eye: np.ndarray,
-    weave: bool,
+    weave: float,
 ) -> None:
     """Paint the lit colour of every covered sample into `image`.
 
@@ -207,7 +207,7 @@ def shade(  # noqa: C901
         shadow: the key light's view.
         occlusion: (N, N) float32 in [0, 1], share of sky that is seen.
         eye: (3,) position of the camera.
-        weave: draw the threads of the cloth.
+        weave: contrast of the threads of the cloth, 0 for none.
     """
     size = image.shape[0]
     colour, normal, point = np.zeros(3), np.zeros(3), np.zeros(3)

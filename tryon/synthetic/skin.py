@@ -7,7 +7,9 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from tryon.synthetic.asset import load_body
+from tryon.synthetic.hair import Hair, above_hairline
 from tryon.synthetic.noise import fractal_noise
+from tryon.synthetic.raster import rasterise
 
 TONES = np.array(  # linear RGB
     [
@@ -40,11 +42,25 @@ def _uv_near(point: tuple[float, float, float]) -> np.ndarray:
 
 
 @cache
+def _scalp_map(size: int) -> np.ndarray:
+    """(size, size) float32: dm above the hairline for every texel, -1 off the skin."""
+    body = load_body()
+    corners = body.body_corner_uv.reshape(-1, 2) * [1, -1] + [0, 1]
+    triangles = np.arange(len(corners), dtype=np.int32).reshape(-1, 3)
+    seen = rasterise(corners, np.ones(len(corners)), triangles, size)
+    height = above_hairline(body.vertices)[body.triangles[seen.triangle]]
+    height = (
+        height[..., 0] * (1 - seen.second - seen.third) + height[..., 1] * seen.second + height[..., 2] * seen.third
+    )
+    return np.where(seen.triangle >= 0, height, -1).astype(np.float32)
+
+
+@cache
 def _brow_line(side: int) -> np.ndarray:
     """(14, 2) texture coordinates along a brow from the nose outwards; side is 1 or -1."""
     body = load_body()
     x = np.linspace(0.12, 0.62, 14)
-    arch = 0.62 + 0.38 * np.sin(np.clip((x - 0.12) / 0.5, 0, 1) * 2.4)
+    arch = 0.74 + 0.22 * np.sin(np.clip((x - 0.12) / 0.5, 0, 1) * 2.6)
     index = body.body_vertices
     _, y, z = body.vertices[index].T
     index = index[(y > 7.2) & (y < 7.95) & (z > 0.7)]
@@ -85,15 +101,13 @@ def _draw_brow(canvas: np.ndarray, side: int, strength: float, rng: np.random.Ge
         cv2.line(canvas, start, end, 255, 1, cv2.LINE_AA, 3)
 
 
-def skin_texture(
-    rng: np.random.Generator, tone: np.ndarray, hair_colour: np.ndarray, gender: float, size: int
-) -> np.ndarray:
+def skin_texture(rng: np.random.Generator, tone: np.ndarray, hair: Hair, gender: float, size: int) -> np.ndarray:
     """Paint the skin of one person.
 
     Args:
         rng: source of everything personal in it.
         tone: (3,) linear RGB.
-        hair_colour: (3,) linear RGB of brows and stubble.
+        hair: gives the colour of brows and stubble, and of the scalp under it.
         gender: as in `BodyShape`; only men have stubble, only women painted lips.
         size: side in pixels.
 
@@ -133,12 +147,15 @@ def skin_texture(
         beard = ((columns - u) / 0.07) ** 2 + ((rows - (1 - v)) / 0.035) ** 2
         beard = np.exp(-beard)[..., None] * (1 - lips)
         skin = skin * (1 - beard * rng.uniform(0.1, 0.5))
-        skin += beard * hair_colour * 0.3 * rng.uniform(0.1, 0.5)
+        skin += beard * hair.colour * 0.3 * rng.uniform(0.1, 0.5)
 
+    if hair.style != "bald":  # a soft hairline
+        roots = np.clip((_scalp_map(size) + 0.04 + 0.03 * mottling) / 0.2, 0, 1)[..., None] * 0.8
+        skin = skin * (1 - roots) + roots * hair.colour * 0.8
     canvas = np.zeros((size, size), np.uint8)
     strength = rng.uniform(0.7, 1.3)
     for side in (1, -1):
         _draw_brow(canvas, side, strength, rng)
     brows = cv2.GaussianBlur(canvas, (0, 0), size / 1500 + 0.3)[..., None] / 255.0
-    skin = skin * (1 - 0.85 * brows) + 0.85 * brows * hair_colour * 0.6
+    skin = skin * (1 - 0.85 * brows) + 0.85 * brows * hair.colour * 0.6
     return np.clip(skin, 0, 1).astype(np.float32)
