@@ -259,7 +259,7 @@ class TryOnPipeline(DiffusionPipeline):
         generators = _generators(generator, len(conditions))
         noise = self.config.conditioning_noise
         device = self._execution_device
-        conditions = conditions.to(device).to(self.base_unet.dtype)
+        conditions = conditions.to(device)
 
         result = None
         for name, unet, count in (
@@ -273,7 +273,7 @@ class TryOnPipeline(DiffusionPipeline):
                 unet, conditions.resize(size), low_res, levels, count, scale, generators
             )
             # What the photograph shows outside the hidden region is known better than any network can repeat it.
-            agnostic = conditions.resize(size).agnostic.float()
+            agnostic = conditions.resize(size).agnostic
             result = torch.where((agnostic == 0).all(1, keepdim=True), result, agnostic)
             yield name, result.float().cpu()
         result = self._super_resolve(result, noise[2], steps[2], scale, generators)
@@ -316,10 +316,13 @@ class TryOnPipeline(DiffusionPipeline):
         device = conditions.agnostic.device
         level = torch.tensor(levels, device=device).expand(n, -1)
         # Drawn once and kept for the whole run, as the conditions of one picture do not change.
-        agnostic = augment(conditions.agnostic, level[:, 0], _noise(shape, generators, device, dtype))
-        garment = augment(conditions.garment, level[:, 1], _noise(shape, generators, device, dtype))
+
+        def noised(picture: torch.Tensor, i: int) -> torch.Tensor:
+            return augment(picture, level[:, i], _noise(shape, generators, device)).to(dtype)
+
+        agnostic, garment = noised(conditions.agnostic, 0), noised(conditions.garment, 1)
         if low_res is not None:
-            low_res = augment(low_res.to(dtype), level[:, 2], _noise(shape, generators, device, dtype))
+            low_res = noised(low_res, 2)
         given = Conditions(agnostic, garment, conditions.person_pose, conditions.garment_pose)
         branches = [given, given.dropped()] if scale != 1 else [given]
         given = Conditions.concat(branches)
@@ -331,7 +334,7 @@ class TryOnPipeline(DiffusionPipeline):
             features = unet.encode_garment(given.garment, given.person_pose, given.garment_pose, level)
 
         scheduler = self._scheduler(count)
-        latents = _noise(shape, generators, device, torch.float32) * scheduler.init_noise_sigma
+        latents = _noise(shape, generators, device) * scheduler.init_noise_sigma
         for step in self.progress_bar(scheduler.timesteps):
             inputs = scheduler.scale_model_input(latents, step).to(dtype).repeat(len(branches), 1, 1, 1)
             time_ = (step / scheduler.config.num_train_timesteps).expand(len(inputs)).to(device)
@@ -383,9 +386,9 @@ class TryOnPipeline(DiffusionPipeline):
         low_res = upsample(image.float(), size)
         n = len(image)
         levels = torch.full((n,), level, device=device)
-        noised = augment(low_res, levels, _noise(shape, generators, device, torch.float32))
+        noised = augment(low_res, levels, _noise(shape, generators, device))
         scheduler = self._scheduler(count)
-        latents = _noise(shape, generators, device, torch.float32) * scheduler.init_noise_sigma
+        latents = _noise(shape, generators, device) * scheduler.init_noise_sigma
         for step in self.progress_bar(scheduler.timesteps):
             inputs = scheduler.scale_model_input(latents, step)
             time_ = (step / scheduler.config.num_train_timesteps).expand(n).to(device)
@@ -454,13 +457,12 @@ def _noise(
     shape: tuple[int, ...],
     generators: list[torch.Generator | None],
     device: torch.device,
-    dtype: torch.dtype,
 ) -> torch.Tensor:
     """(N, *shape) standard normal, each picture from its own generator; drawn on the generator's device."""
     draws = [
         torch.randn(shape, generator=g, device=device if g is None else g.device) for g in generators
     ]
-    return torch.stack([d.to(device) for d in draws]).to(dtype)
+    return torch.stack([d.to(device) for d in draws])
 
 
 def _pictures(samples: torch.Tensor) -> list[Image.Image]:
