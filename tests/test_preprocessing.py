@@ -165,7 +165,7 @@ def test_main_figure_is_the_person_not_the_larger_thing():
     assert figure.mask[50, 20]
     assert figure.mask[105, 20]
     assert not figure.mask[50, 100]
-    assert figure.head == pytest.approx(400 / (400 + 2400 + 360))
+    assert figure.face == pytest.approx(400 / (400 + 2400 + 360))
     assert figure.box() == (10 / 128, 20 / 128, 50 / 128, 110 / 128)
     assert not main_figure(np.zeros((32, 32), np.uint8)).mask.any()
 

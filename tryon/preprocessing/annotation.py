@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from tryon.images import to_tensor
-from tryon.preprocessing.parsing import HEAD, LABEL, SHOES, SKIN, label_mask
+from tryon.preprocessing.parsing import HEAD, LABEL, label_mask
 from tryon.preprocessing.parsing import MIRRORED as MIRRORED_LABELS
 from tryon.preprocessing.pose import MIRRORED as MIRRORED_JOINTS
 from tryon.preprocessing.pose import decode_heatmaps
@@ -65,14 +65,12 @@ class Figure:
 
     Attributes:
         mask: (H, W) bool: its pixels.
-        human: share of it that is head, skin or shoes, in [0, 1].
-        head: share of it that is face or hair, in [0, 1].
+        face: share of it that is face, in [0, 1].
         others: area of the next largest such thing that has a head, relative to this one's.
     """
 
     mask: np.ndarray
-    human: float
-    head: float
+    face: float
     others: float
 
     @property
@@ -109,7 +107,7 @@ def main_figure(parsing: np.ndarray) -> Figure:
     count, parts = cv2.connectedComponents(joined, connectivity=8)
     parts[~labelled] = 0
     if count < 2:
-        return Figure(labelled, 0.0, 0.0, 0.0)
+        return Figure(labelled, 0.0, 0.0)
     head = label_mask(parsing, HEAD)
     areas = np.bincount(parts.ravel(), minlength=count).astype(float)
     heads = np.bincount(parts.ravel(), head.ravel(), count)
@@ -117,11 +115,9 @@ def main_figure(parsing: np.ndarray) -> Figure:
     weights = np.where(heads > 0.01 * areas, 4 * areas, areas)
     best = int(weights.argmax())
     mask = parts == best
-    human = label_mask(parsing, (*HEAD, *SKIN, *SHOES)) & mask
     persons = np.delete(np.where(heads > 0.02 * areas, areas, 0), best)
     return Figure(
         mask=mask,
-        human=float(human.sum() / max(areas[best], 1)),
-        head=float(heads[best] / max(areas[best], 1)),
+        face=float((mask & (parsing == LABEL["face"])).sum() / max(areas[best], 1)),
         others=float(persons.max(initial=0) / max(areas[best], 1)),
     )

@@ -12,7 +12,7 @@ from tryon.preprocessing.annotation import INPUT_SIDE, Annotation, annotate, mai
 from tryon.preprocessing.parsing import GARMENTS, LABEL, label_mask
 from tryon.preprocessing.person import border_colour, find_person, read_person
 from tryon.preprocessing.pose import PoseDetector
-from tryon.preprocessing.segmentation import segment_garment
+from tryon.preprocessing.segmentation import refine_mask, segment_garment
 
 PICTURE_SIDE = 512  # pixels of the square that the garment is cut out of
 MARGIN = 0.15  # around a garment laid out, as rendered ones have it on average
@@ -117,16 +117,20 @@ def _worn(
             raise InputError(NO_GARMENT)
         category = max(areas, key=areas.__getitem__)
     person = read_person(annotator, image, category, PICTURE_SIDE, found=found, pose_detector=pose_detector)
-    parsing = person.parsing
+    parsing, labels = person.parsing, (category,)
     body = int((parsing > 0).sum())
-    if label_mask(parsing, (category,)).sum() < 0.02 * body:
+    if label_mask(parsing, labels).sum() < 0.02 * body:
         # what one calls a dress another calls a top and a skirt
-        others = ("upper", "lower") if category == "dress" else ("dress",)
-        if label_mask(parsing, others).sum() < 0.1 * body:
+        labels = ("upper", "lower") if category == "dress" else ("dress",)
+        if label_mask(parsing, labels).sum() < 0.1 * body:
             raise InputError(NOT_WORN.format(category))
-        parsing = np.where(label_mask(parsing, others), np.uint8(LABEL[category]), parsing)
-        warnings.append(f"The garment looks like {' and '.join(others)}; it was taken as {category}, as asked.")
+        warnings.append(f"The garment looks like {' and '.join(labels)}; it was taken as {category}, as asked.")
     picture = person.frame.crop(image, PICTURE_SIDE, border_colour(image))
+    maps = person.annotation.scaled(PICTURE_SIDE)
+    probability = maps[[LABEL[name] for name in labels]].sum(0) * (parsing > 0)
+    outline = refine_mask(picture, probability)
+    parsing = np.where(label_mask(parsing, labels), np.uint8(0), parsing)
+    parsing = np.where(outline, np.uint8(LABEL[category]), parsing)
     return Garment(picture, parsing, person.pose, category, True, tuple(warnings))
 
 
@@ -155,14 +159,16 @@ def _laid_out(annotator: torch.nn.Module, image: Image.Image, category: str) -> 
     if outline.mean() < 0.02 or certainty < 0.25:
         raise InputError(NO_GARMENT)
     warnings = []
+    likely, sure = likely_category(seen, outline)
     if category == "auto":
-        category, sure = likely_category(seen, outline)
+        category = likely
         if not sure:
             warnings.append(f"The kind of garment is not certain; it was taken as {category}.")
     if certainty < 0.5:
         warnings.append("The outline of the garment is not certain; a plainer background would help.")
     parsing = np.where(outline, np.uint8(LABEL[category]), np.uint8(0))
-    pose = with_typical_joints(seen.pose, outline, category)
+    # the joints of what looks like a top are of no use if it is a skirt
+    pose = with_typical_joints(seen.pose if likely == category else np.zeros_like(seen.pose), outline, category)
     return Garment(frame.crop(image, PICTURE_SIDE, colour), parsing, pose, category, False, tuple(warnings))
 
 

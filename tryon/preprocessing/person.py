@@ -12,10 +12,12 @@ from tryon.preprocessing.annotation import INPUT_SIDE, Annotation, annotate, mai
 from tryon.preprocessing.parsing import HEAD, LABEL, label_mask
 from tryon.preprocessing.pose import KEYPOINT, PoseDetector
 
-# Of the rendered frames, in torso lengths (neck to middle of the hips): air above the head, and how far the frame
-# reaches below the hips, the knees or the soles; then both are widened by FRAME_MARGIN.
-ABOVE_HEAD, BELOW_HIPS, BELOW_KNEES, BELOW_SOLES = 0.11, 0.28, 0.17, 0.13
+# The rendered frames, in torso lengths (neck to middle of the hips): air above the head, and how far the frame reaches
+# below the hips or the soles; then all is widened by FRAME_MARGIN.
+ABOVE_HEAD, BELOW_HIPS, BELOW_SOLES = 0.11, 0.28, 0.13
 FRAME_MARGIN = 1.07
+# Rendered bodies, in torso lengths (medians): crown to neck, hip to knee, knee to ankle.
+HEAD_LENGTH, THIGH_LENGTH, SHIN_LENGTH = 0.82, 0.81, 0.88
 FILL = (127, 127, 127)
 
 NOBODY = "No person was found in this photo; please use one that shows a person from the front, at least head to hips."
@@ -42,18 +44,22 @@ class Found:
     others: float
 
 
-def is_person(annotation: Annotation) -> bool:
-    """Whether a picture shows somebody: bare skin, a head or shoes on a figure, with joints in it.
+def is_person(annotation: Annotation, *, strict: bool = False) -> bool:
+    """Whether a picture shows somebody whose face can be seen: a face among the labels and among the joints.
 
-    Garments without a wearer have joints as well, so joints alone do not tell.
+    Garments without a wearer have a body's joints as well, and brown cloth is easily taken for arms; faces are rarely
+    seen where there are none or missed where there are.
+
+    Args:
+        annotation: of the picture.
+        strict: ask for clearer signs, as is wise for a second look where the first found nobody.
     """
     figure = main_figure(annotation.parsing(128))
-    if figure.area < 0.004:
-        return False
     joints = annotation.pose[:, 2] > 0
-    body = int(joints[1:14].sum())
-    face = int(joints[[0, 14, 15, 16, 17]].sum())
-    return body >= 4 and figure.human > 0.04 and (figure.head > 0.015 or face >= 2 or figure.human > 0.15)
+    face, body = joints[[0, 14, 15, 16, 17]], joints[1:14]
+    if strict and (figure.face < 0.02 or annotation.pose[[0, 14, 15, 16, 17], 2].sum() < 1.5):
+        return False
+    return figure.area > 0.004 and figure.face > 0.01 and face.sum() >= 2 and body.sum() >= 3
 
 
 def find_person(annotator: torch.nn.Module, image: Image.Image) -> tuple[Frame, Annotation] | None:
@@ -74,13 +80,15 @@ def find_person(annotator: torch.nn.Module, image: Image.Image) -> tuple[Frame, 
     found = [
         (main_figure(seen.parsing(128)).area * seen.pose[:, 2].sum(), frame, seen)
         for frame, seen in zip(frames, annotate(annotator, squares), strict=True)
-        if is_person(seen)
+        if is_person(seen, strict=True)
     ]
     return max(found, key=lambda item: item[0])[1:] if found else None
 
 
 def body_frame(frame: Frame, annotation: Annotation, category: str) -> Frame:
     """The square in which the rendered persons of a category stand: head to hips for tops, head to feet for others.
+
+    Joints that are not seen are taken to be where those of an average body standing upright would be.
 
     Args:
         frame: a square that shows the person.
@@ -89,40 +97,34 @@ def body_frame(frame: Frame, annotation: Annotation, category: str) -> Frame:
 
     Returns:
         `Frame` of the same photograph; it keeps off what the photograph does not show below and above the person.
-
-    Raises:
-        InputError: the part of the body that the garment goes on is not in the picture.
     """
     pose, parsing = annotation.pose, annotation.parsing(128)
-    seen = {name: pose[row, 2] > 0 for name, row in KEYPOINT.items()}
-
-    def height_of(*names: str) -> float:
-        return float(np.mean([pose[KEYPOINT[name], 1] for name in names if seen[name]]))
-
-    hips, knees, ankles = (tuple(f"{side}_{part}" for side in ("left", "right")) for part in ("hip", "knee", "ankle"))
-    shoulders = ("left_shoulder", "right_shoulder")
-    if category == "lower" and not any(seen[name] for name in (*hips, *knees)):
-        raise InputError(NO_LEGS)
-    if category != "lower" and not any(seen[name] for name in (*shoulders, "neck")):
-        raise InputError(NO_SHOULDERS)
     figure = main_figure(parsing)
     left, top, right, bottom = figure.box()
-    torso = body_size(pose)
     head = np.nonzero((label_mask(parsing, HEAD) & figure.mask).any(1))[0]
     if len(head):
         top = head[0] / parsing.shape[0]
-    low = bottom
-    if category == "upper" and any(seen[name] for name in hips):
-        low = height_of(*hips) + BELOW_HIPS * torso
-    elif category != "upper" and any(seen[name] for name in ankles):
-        low = max(bottom, height_of(*ankles)) + BELOW_SOLES * torso
-    elif category != "upper" and any(seen[name] for name in knees):
-        low = max(height_of(*knees) + BELOW_KNEES * torso, min(bottom, 1.0))
+
+    def mean_of(axis: int, *names: str, otherwise: float) -> float:
+        found = [pose[KEYPOINT[name], axis] for name in names if pose[KEYPOINT[name], 2] > 0]
+        return float(np.mean(found)) if found else otherwise
+
+    shoulders, hips, knees, ankles = (
+        [f"{side}_{part}" for side in ("left", "right")] for part in ("shoulder", "hip", "knee", "ankle")
+    )
+    neck = mean_of(1, "neck", *shoulders, otherwise=top + HEAD_LENGTH * body_size(pose))
+    torso = max(body_size(pose), 0.9 * (neck - top) / HEAD_LENGTH)
+    hip = mean_of(1, *hips, otherwise=neck + torso)
+    if category == "upper":
+        low = hip + BELOW_HIPS * torso
+        centre = mean_of(0, "neck", *shoulders, otherwise=(left + right) / 2)
+    else:
+        knee = mean_of(1, *knees, otherwise=hip + THIGH_LENGTH * torso)
+        ankle = mean_of(1, *ankles, otherwise=knee + SHIN_LENGTH * torso)
+        low = max(ankle, bottom) + BELOW_SOLES * torso
+        centre = (left + right) / 2
     high = top - ABOVE_HEAD * torso
-    side = (low - high) * FRAME_MARGIN
-    middle = (low + high) / 2
-    centre = [pose[KEYPOINT[name], 0] for name in (*shoulders, "neck") if seen[name]]
-    centre = float(np.mean(centre)) if category == "upper" and centre else (left + right) / 2
+    side, middle = (low - high) * FRAME_MARGIN, (low + high) / 2
     # below and above the photograph there is nothing to see, so a cropped body fills its frame as rendered ones do
     photo_top = (0 - frame.top) / frame.side
     photo_bottom = (frame.height - frame.top) / frame.side
@@ -165,19 +167,25 @@ def read_person(
     found = found or find_person(annotator, image)
     if found is None:
         raise InputError(NOBODY)
-    frame = body_frame(*found, category)
     fill = border_colour(image)
+    frame = body_frame(*found, category)
     closer = annotate(annotator, [frame.crop(image, INPUT_SIDE, fill)])[0]
-    if frame.side < 0.6 * found[0].side and is_person(closer):
-        # seen from afar, head and hips were only roughly where they seemed: frame again from nearby
+    if is_person(closer):
+        # from afar, head and hips were only roughly where they seemed; now they are seen better
         frame = body_frame(frame, closer, category)
         closer = annotate(annotator, [frame.crop(image, INPUT_SIDE, fill)])[0]
     parsing = closer.parsing(size)
     figure = main_figure(parsing)
     parsing[~figure.mask] = LABEL["background"]
-    pose = with_missing(closer.pose, found[1].pose, found[0], frame)
-    if pose_detector is not None:
+    if pose_detector is None:
+        pose = with_missing(closer.pose, found[1].pose, found[0], frame)
+    else:
         pose = pose_detector(frame.crop(image, 2 * INPUT_SIDE, fill))
+    seen = {name for name, row in KEYPOINT.items() if pose[row, 2] > 0}
+    if category == "lower" and not seen & {"left_hip", "right_hip", "left_knee", "right_knee"}:
+        raise InputError(NO_LEGS)
+    if category != "lower" and not seen & {"left_shoulder", "right_shoulder", "neck"}:
+        raise InputError(NO_SHOULDERS)
     others = max(figure.others, main_figure(found[1].parsing(128)).others)
     return Found(frame, closer, parsing, pose, others)
 

@@ -27,11 +27,34 @@ def segment_garment(image: np.ndarray, prior: np.ndarray) -> np.ndarray:
     pixels = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
     belief = cv2.resize(prior.astype(np.float32), small, interpolation=cv2.INTER_AREA)
     distance, plainness = background_distance(pixels, belief)
-    logit = 4 * (belief - 0.5) * (1 - 0.5 * plainness) + plainness * np.clip(distance - 4, -4, 6)
-    mask = _grab_cut(pixels, logit, belief, plainness)
-    mask = _main_parts(mask, logit)
+    # being unlike the background says more than being like it: white shirts lie on white tables
+    logit = 5 * (belief - 0.5) + plainness * np.clip(distance - 4, -2.2, 6)
+    mask = _main_parts(_grab_cut(pixels, logit, sure=2.2 + 0.8 * plainness), logit)
+    return _enlarged(mask, width, height)
+
+
+def refine_mask(image: np.ndarray, probability: np.ndarray) -> np.ndarray:
+    """Move the outline of something to where the colours change.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        probability: (H, W) float32 in [0, 1] that a pixel belongs to it, roughly outlined.
+
+    Returns:
+        (H, W) bool; what is outlined too vaguely for that is returned where it is likelier than not.
+    """
+    height, width = probability.shape
+    scale = min(1.0, WORKING_SIDE / max(height, width))
+    small = (max(8, round(width * scale)), max(8, round(height * scale)))
+    belief = cv2.resize(probability.astype(np.float32), small, interpolation=cv2.INTER_AREA)
+    logit = 5 * (belief - 0.5)
+    mask = _main_parts(_grab_cut(cv2.resize(image, small, interpolation=cv2.INTER_AREA), logit, sure=1.9), logit)
+    return _enlarged(mask, width, height)
+
+
+def _enlarged(mask: np.ndarray, width: int, height: int) -> np.ndarray:
     soft = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
-    return cv2.GaussianBlur(soft, (0, 0), max(0.5, 0.6 / scale)) > 0.5
+    return cv2.GaussianBlur(soft, (0, 0), max(0.5, 0.6 * max(width, height) / max(mask.shape))) > 0.5
 
 
 def background_distance(image: np.ndarray, belief: np.ndarray) -> tuple[np.ndarray, float]:
@@ -70,11 +93,14 @@ def background_distance(image: np.ndarray, belief: np.ndarray) -> tuple[np.ndarr
     return distance.astype(np.float32), plainness
 
 
-def _grab_cut(image: np.ndarray, logit: np.ndarray, belief: np.ndarray, plainness: float) -> np.ndarray:
-    """(H, W) bool: the outline by colour mixtures, started from what is believed; that belief if there is no start."""
+def _grab_cut(image: np.ndarray, logit: np.ndarray, sure: float) -> np.ndarray:
+    """(H, W) bool: the outline by colour mixtures, started from what is believed; that belief if they fail.
+
+    Beliefs beyond `sure` are not questioned.
+    """
     start = np.where(logit > 0, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-    start[logit > 1.6 + plainness] = cv2.GC_FGD
-    start[logit < -1.6 - plainness] = cv2.GC_BGD
+    start[logit > sure] = cv2.GC_FGD
+    start[logit < -sure] = cv2.GC_BGD
     edge = np.ones(start.shape, bool)
     edge[2:-2, 2:-2] = False
     start[edge & (logit < 0.5)] = cv2.GC_BGD
