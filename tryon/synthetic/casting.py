@@ -12,6 +12,7 @@ Colour = tuple[int, int, int]  # sRGB, 8 bit
 _FRIENDLY = {"mouth-corner-puller": 0.5, "eyebrows-left-up": 0.4, "eyebrows-right-up": 0.4}
 _WHITE, _GREY, _SAND = (230, 228, 222), (200, 201, 203), (214, 203, 186)
 _BROWN, _FAIR, _SILVER = (98, 70, 48), (150, 116, 80), (150, 148, 146)  # hair
+_PETALS = ((232, 150, 120), (116, 150, 120), (236, 190, 110), (150, 70, 96))
 FURNITURE = ((176, 158, 136), (122, 132, 124), (92, 98, 108), (206, 198, 186), (150, 122, 98))
 
 
@@ -164,7 +165,7 @@ PERSONS = {
 GARMENTS = {
     "upper_striped_tee": Product(Item("tshirt", 14, _WHITE, "stripes", (172, 44, 48), 11)),
     "upper_sun_tee": Product(
-        Item("tshirt", 7, (28, 68, 92), "print", (240, 190, 70), 24, motifs=("sun",)), "mannequin_m"
+        Item("tshirt", 7, (28, 68, 92), "print", (240, 190, 70), 24, ((236, 120, 70),), motifs=("sun",)), "mannequin_m"
     ),
     "upper_word_tee": Product(
         Item("tshirt", 12, (236, 232, 222), "text", (190, 70, 50), 2), "mannequin_m", flat=True, turn=0.03
@@ -182,8 +183,8 @@ GARMENTS = {
     ),
     "lower_blue_jeans": Product(_JEANS, "mannequin_m"),
     "lower_check_skirt": Product(Item("skirt", 20, (150, 44, 44), "check", (36, 34, 48), 8), flat=True, turn=-0.03),
-    "lower_khaki_shorts": Product(Item("shorts", 5, (150, 140, 104)), "mannequin_m"),
-    "dress_floral": Product(Item("dress", 8, (242, 236, 224), "floral", (206, 84, 96), 9)),
+    "lower_khaki_shorts": Product(Item("shorts", 5, (150, 140, 104)), "mannequin_m", margin=1.3),
+    "dress_floral": Product(Item("dress", 8, (242, 236, 224), "floral", (206, 84, 96), 9, others=_PETALS)),
     "dress_red": Product(Item("dress", 15, (170, 30, 48)), flat=True),
     "dress_striped_worn": Portrait(
         "ines",

@@ -207,7 +207,7 @@ def tuck(points: np.ndarray, unmorphed: np.ndarray, cloth: np.ndarray, garment: 
         gap: dm by which the points shall lie under the cloth.
 
     Returns:
-        (n, 3) moved copy of `points`; those near a hem stay.
+        (n, 3) moved copy of `points`; those at a hem stay.
     """
     normal = vertex_normals(cloth, garment.triangles)
     tucked = points.copy()
@@ -222,8 +222,9 @@ def tuck(points: np.ndarray, unmorphed: np.ndarray, cloth: np.ndarray, garment: 
     offset = points[index] - centre
     height = (offset * outwards).sum(1)
     beside = np.linalg.norm(offset - height[:, None] * outwards, axis=1)
-    inland = (garment.hem[near] * share).sum(1) > 0.10
+    hem = (garment.hem[near] * share).sum(1)
     covered = np.linalg.norm(unmorphed[index] - garment.position[near[:, 0]], axis=1) < _COVERED
-    move = inland & covered & (height > -gap) & (height < 0.3) & (beside < 0.35)
-    tucked[index[move]] -= outwards[move] * (height[move] + gap)[:, None]
+    gap = gap * np.clip(hem / 0.1, 0, 1)  # skin comes out at the hem itself
+    move = (hem > 0.02) & covered & (height > -gap) & (height < 0.3) & (beside < 0.35)
+    tucked[index[move]] -= outwards[move] * (height + gap)[move, None]
     return tucked

@@ -202,5 +202,5 @@ def make_fabric(
     if pattern in ("print", "text") or (colours is None and pattern in _PRINTABLE and rng.random() < 0.25):
         sides = [0] if rng.random() < 0.75 else [0, 1]
         for side in sides:
-            fabric[side] = add_print(fabric[side], pattern, (base, accent), words, motifs, rng)
+            fabric[side] = add_print(fabric[side], pattern, (base, accent), words, motifs, others, rng)
     return np.clip(fabric, 0, 0.95)

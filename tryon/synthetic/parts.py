@@ -105,7 +105,7 @@ def _chest() -> tuple[np.ndarray, sparse.csr_matrix]:
     body = load_body()
     x, y, z = body.vertices.T
     index = body.body_vertices
-    inside = (y > 1) & (y < 5.3) & (np.abs(x) < 1.7) & (z > 0.2)
+    inside = (y > 1) & (y < 4.6) & (np.abs(x) < 1.7) & (z > 0.2)
     index = index[inside[index]]
     mean = neighbour_mean(body.triangles, len(body.vertices))
     return index, mean[index].astype(np.float32)
@@ -115,7 +115,7 @@ def smooth_chest(posed: np.ndarray) -> np.ndarray:
     """(V, 3): the body with the details of the chest averaged away, as cloth should see it."""
     index, mean = _chest()
     smooth = posed.copy()
-    for _ in range(40):
+    for _ in range(30):
         smooth[index] = 0.5 * smooth[index] + 0.5 * (mean @ smooth)
     return smooth
 

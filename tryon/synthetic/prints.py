@@ -164,6 +164,7 @@ def add_print(
     colours: tuple[np.ndarray, np.ndarray],
     words: Sequence[str],
     motifs: Sequence[str],
+    others: Sequence[np.ndarray],
     rng: np.random.Generator,
 ) -> np.ndarray:
     """Print a motif, a word or both on the chest of one side of a fabric.
@@ -174,6 +175,7 @@ def add_print(
         colours: colour of the cloth, and of the print.
         words: what may be written.
         motifs: which of `MOTIFS` may be drawn.
+        others: second colour of a motif, if any; none means any.
         rng: chooses the rest.
 
     Returns:
@@ -194,7 +196,8 @@ def add_print(
     spot = Spot(x, y, size, (ink, ink, cloth))
     if kind == "print" or small:
         motif = MOTIFS[str(rng.choice(motifs))]
-        spot = Spot(x, y, size, (ink, random_hue(rng), cloth))
+        second = others[0] if len(others) else random_hue(rng)
+        spot = Spot(x, y, size, (ink, second, cloth))
         motif(image, spot, rng)
     if kind == "text" or rng.random() < 0.25:
         image = _write(image, spot, pixels_per_dm, kind != "text", words, rng)

@@ -18,8 +18,11 @@ SHARD_SIZE = "9MB"  # a Space takes files of up to 10 MB without Git LFS
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("base", "sr256", "sr1024", "annotator"):
-        parser.add_argument(f"--{name}", type=Path, required=True, help="folder written by save_pretrained")
+    folder = {"type": Path, "required": True, "help": "folder written by save_pretrained"}
+    parser.add_argument("--base", **folder)
+    parser.add_argument("--sr256", **folder)
+    parser.add_argument("--sr1024", **folder)
+    parser.add_argument("--annotator", **folder)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--num-inference-steps", type=int, nargs=3, default=(4, 4, 2))
     parser.add_argument("--guidance-scale", type=float, default=1.0)
