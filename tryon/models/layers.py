@@ -196,33 +196,3 @@ class CrossAttention(nn.Module):
         out = F.scaled_dot_product_attention(q, k, v, scale=1.0)
         out = self.to_out(out.transpose(1, 2).flatten(2))
         return x + out.transpose(1, 2).unflatten(-1, x.shape[-2:])
-
-
-class LocateGarment(nn.Module):
-    """Where in the garment picture each cell of the person finds its cloth: the mean position under attention."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.attention = CrossAttention(channels, channels, code_channels=1)
-
-    def forward(
-        self,
-        x: torch.Tensor,
-        keys_values: tuple[torch.Tensor, torch.Tensor],
-        code: torch.Tensor,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """(N, C, H, W) -> x plus looked-up features, and positions (N, 2, H, W): x, y in [0, 1], float32."""
-        k, v = keys_values
-        q = self.attention.queries(x, code)
-        weights = (q[:, 0] @ k[:, 0].transpose(1, 2)).float().softmax(dim=-1)  # (N, L, L_g)
-        side = int(round(math.sqrt(k.shape[2])))
-        axis = (torch.arange(side, device=x.device) + 0.5) / side
-        # Sums, not a matrix product: autocast would do that in bf16 and jitter by whole pixels.
-        table = weights.unflatten(-1, (side, side))
-        position = torch.stack([(table.sum(2) * axis).sum(-1), (table.sum(3) * axis).sum(-1)], -1)
-        out = self.attention.to_out(weights.to(v.dtype) @ v[:, 0])
-        shape = x.shape[-2:]
-        return (
-            x + out.transpose(1, 2).unflatten(-1, shape),
-            position.transpose(1, 2).unflatten(-1, shape),
-        )

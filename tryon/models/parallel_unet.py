@@ -18,13 +18,13 @@ from tryon.models.body_coordinates import CODE_CHANNELS, body_coordinates
 from tryon.models.layers import (
     AttentionPool,
     CrossAttention,
-    LocateGarment,
     PoseEmbedding,
     ResBlock,
     ScalarEmbedding,
     SelfAttention,
     group_norm,
 )
+from tryon.models.locate import GarmentLocator, sample_at
 
 # Constructor keywords by name. The paper's table (appendix A.1) does not state widths of embeddings or how skips
 # and resampling are done; with the choices made here the parameter counts round to the stated 1.13 B and 1.06 B.
@@ -125,7 +125,7 @@ class ParallelUNetOutput(BaseOutput):
         sample: (N, 3, H, W), in the terms of the scheduler's `prediction_type`.
         position: (N, 2, H, W) float32, x, y in [0, 1] of the garment picture where each pixel's cloth was found;
             None unless `locate_garment`.
-        coarse_position: the same before refinement, at the resolution of the attention.
+        coarse_position: the same as `GarmentLocator` says, before the person-UNet's refinement.
         garment_logit: (N, 1, H, W), logit of the share that each pixel takes from the garment's own pixels.
     """
 
@@ -137,9 +137,17 @@ class ParallelUNetOutput(BaseOutput):
 
 @dataclass(frozen=True)
 class GarmentFeatures:
-    """All that the garment side contributes: keys and values of every cross-attention, in order of use."""
+    """All that the garment side contributes.
+
+    Attributes:
+        keys_values: of every cross-attention, in order of use.
+        position: (N, 2, h, w) where the cloth of each cell was found, with `locate_garment`.
+        located: (N, C, h, w) the features behind it.
+    """
 
     keys_values: tuple[tuple[torch.Tensor, torch.Tensor], ...]
+    position: torch.Tensor | None = None
+    located: torch.Tensor | None = None
 
     def concat(self, other: GarmentFeatures) -> GarmentFeatures:
         """Features of a batch that has the pictures of `self` first, then those of `other`."""
@@ -149,7 +157,14 @@ class GarmentFeatures:
                 for (k, v), (other_k, other_v) in zip(
                     self.keys_values, other.keys_values, strict=True
                 )
-            )
+            ),
+            *(
+                None if mine is None else torch.cat([mine, theirs])
+                for mine, theirs in (
+                    (self.position, other.position),
+                    (self.located, other.located),
+                )
+            ),
         )
 
 
@@ -204,8 +219,8 @@ class ParallelUNet(ModelMixin, ConfigMixin):
         garment_time_conditioning: whether the garment side sees the time (the paper). Without, its features are
             computed once per picture by `encode_garment`, not once per step.
         body_coordinates: give both sides the code of `body_coordinates`, and start cross-attention from it.
-        locate_garment: read the mean looked-up position out of a last cross-attention at the finest level, sample the garment's own
-            pixels there and offer them to the output; with it the network must predict x0 ("sample").
+        locate_garment: find the cloth of each cell with a `GarmentLocator`, give the person-UNet the garment warped so,
+            and offer the garment's own pixels to the output; with it the network must predict x0 ("sample").
         head_channels: channels at full resolution before the output, if `patch_size` is not 1.
         scale_sample: multiply z_t by what it is worth beside the conditions, `sample_weight`, so that there is no noise
             to be unlearnt where z_t is nothing but noise.
@@ -274,9 +289,8 @@ class ParallelUNet(ModelMixin, ConfigMixin):
 
         # Person-UNet: z_t, agnostic and, for the 256 network, the upsampled 128 result enter together.
         stem = 3 if patch_size <= 4 else 1  # wide patches have their surroundings within
-        self.stem = nn.Conv2d(
-            (9 if low_res else 6) * pixels + code, channels[0], stem, padding=stem // 2
-        )
+        candidates = 3 * (2 + low_res + locate_garment)  # z_t, agnostic, low_res, warped garment
+        self.stem = nn.Conv2d(candidates * pixels + code, channels[0], stem, padding=stem // 2)
         self.down = nn.ModuleList()
         skips: list[int] = []
         previous = channels[0]
@@ -299,16 +313,17 @@ class ParallelUNet(ModelMixin, ConfigMixin):
             previous = width
         self.garment_up = nn.ModuleList()
         attended = [i for i, size in enumerate(sizes) if size in cross_attention_resolutions]
-        last = 0 if locate_garment else min(attended)
-        for i in reversed(range(last, len(channels))):
+        for i in reversed(range(min(attended), len(channels))):
             inputs = [previous] + [channels[i]] * (garment_layers[i] - 1)
             self.garment_up.append(garment_level(inputs, channels[i], channels[i]))
             previous = channels[i]
 
-        self.locate = LocateGarment(channels[0]) if locate_garment else None
-        if locate_garment and (patch_size == 1 or not body_coordinates):
-            raise ValueError("locate_garment needs body_coordinates and a patch_size above 1.")
-        candidates = 3 * (2 + low_res + locate_garment)  # z_t, agnostic, low_res, sampled garment
+        self.locator, self.located_in = None, None
+        if locate_garment:
+            if patch_size == 1 or not body_coordinates:
+                raise ValueError("locate_garment needs body_coordinates and a patch_size above 1.")
+            self.locator = GarmentLocator(sizes[0], num_keypoints=num_keypoints)
+            self.located_in = nn.Conv2d(self.locator.channels, channels[0], 1)
         self.head_norm = group_norm(channels[0])
         if patch_size == 1:
             self.head = nn.Conv2d(channels[0], 3, 3, padding=1)
@@ -317,11 +332,12 @@ class ParallelUNet(ModelMixin, ConfigMixin):
             self.refine = nn.Sequential(
                 nn.Conv2d(head_channels + candidates, head_channels, 3, padding=1),
                 nn.SiLU(),
-                nn.Conv2d(head_channels, 5 if locate_garment else 3, 3, padding=1),
+                nn.Conv2d(head_channels, 8 if locate_garment else 3, 3, padding=1),
             )
 
     def encode_garment(
         self,
+        agnostic: torch.Tensor,
         garment: torch.Tensor,
         person_pose: torch.Tensor,
         garment_pose: torch.Tensor,
@@ -329,6 +345,8 @@ class ParallelUNet(ModelMixin, ConfigMixin):
         timestep: torch.Tensor | None = None,
     ) -> GarmentFeatures:
         """The garment side's contribution; depends on the time only with `garment_time_conditioning`.
+
+        Only `locate_garment` looks at the agnostic picture, to know how wide the person is.
 
         Args and ranges are those of `forward`.
         """
@@ -355,7 +373,12 @@ class ParallelUNet(ModelMixin, ConfigMixin):
                 x = block(x, embedding, skip.pop())
                 outputs.append(x)
             features.append(outputs)
-        return self._project(features, garment_pose)
+        keys_values = self._project(features, garment_pose)
+        if self.locator is None:
+            return GarmentFeatures(keys_values)
+        return GarmentFeatures(
+            keys_values, *self.locator(agnostic, garment, person_pose, garment_pose)
+        )
 
     def forward(
         self,
@@ -388,7 +411,7 @@ class ParallelUNet(ModelMixin, ConfigMixin):
         if garment_features is None:
             time = timestep if self.config.garment_time_conditioning else None
             garment_features = self.encode_garment(
-                garment, person_pose, garment_pose, conditioning_noise, time
+                agnostic, garment, person_pose, garment_pose, conditioning_noise, time
             )
         lookups = iter(garment_features.keys_values)
         embedding, tokens = self._embed(person_pose, garment_pose, conditioning_noise, timestep)
@@ -396,6 +419,12 @@ class ParallelUNet(ModelMixin, ConfigMixin):
         if self.config.scale_sample:
             sample = sample * sample_weight(timestep).to(sample).view(-1, 1, 1, 1)
         pictures = [sample, agnostic] if low_res is None else [sample, agnostic, low_res]
+        position = None
+        if self.locator is not None:
+            position = F.interpolate(
+                garment_features.position, size=sample.shape[-2:], mode="bilinear", align_corners=False
+            )
+            pictures.append(sample_at(garment, position).to(sample.dtype))
         x = F.pixel_unshuffle(torch.cat(pictures, dim=1), self.config.patch_size)
         codes: dict[int, torch.Tensor | None] = {}
         if self.config.body_coordinates:
@@ -406,6 +435,8 @@ class ParallelUNet(ModelMixin, ConfigMixin):
             x = torch.cat([x, codes[x.shape[-1]].to(x.dtype)], dim=1)
 
         x = self.stem(x)
+        if self.located_in is not None:
+            x = x + self.located_in(garment_features.located)
         skips: list[torch.Tensor] = []
         for i, level in enumerate(self.down):
             x = x if i == 0 else F.avg_pool2d(x, 2)
@@ -413,13 +444,13 @@ class ParallelUNet(ModelMixin, ConfigMixin):
         for i, level in enumerate(self.up):
             x = x if i == 0 else F.interpolate(x, scale_factor=2.0, mode="nearest")
             x = self._run(level, x, embedding, tokens, lookups, codes, skips, push=False)
-        coarse = None
-        if self.locate is not None:
-            x, coarse = self.locate(x, next(lookups), codes[x.shape[-1]])
         x = self.head(F.silu(self.head_norm(x)))
         if self.config.patch_size == 1:
             return ParallelUNetOutput(x)
-        return self._full_resolution(x, pictures, garment, coarse)
+        x = F.pixel_shuffle(x, self.config.patch_size)
+        if position is None:
+            return ParallelUNetOutput(self.refine(torch.cat([x, *pictures], dim=1)))
+        return self._dress(x, pictures[:-1], garment, position, garment_features.position)
 
     def _embed(
         self,
@@ -464,7 +495,7 @@ class ParallelUNet(ModelMixin, ConfigMixin):
 
     def _project(
         self, features: list[list[torch.Tensor]], garment_pose: torch.Tensor
-    ) -> GarmentFeatures:
+    ) -> tuple[tuple[torch.Tensor, torch.Tensor], ...]:
         """Keys and values for each person cross-attention: the i-th block looks at the i-th garment block."""
         result = []
         codes: dict[int, torch.Tensor] = {}
@@ -477,31 +508,25 @@ class ParallelUNet(ModelMixin, ConfigMixin):
         for level, outputs in zip([*self.down, *self.up], features, strict=False):
             for attention, output in zip(level.cross_attention, outputs, strict=False):
                 result.append(attention.keys_values(output, code(output.shape[-1])))
-        if self.locate is not None:
-            output = features[-1][-1]
-            result.append(self.locate.attention.keys_values(output, code(output.shape[-1])))
-        return GarmentFeatures(tuple(result))
+        return tuple(result)
 
-    def _full_resolution(
+    def _dress(
         self,
         x: torch.Tensor,
         pictures: list[torch.Tensor],
         garment: torch.Tensor,
-        coarse: torch.Tensor | None,
+        position: torch.Tensor,
+        coarse_position: torch.Tensor,
     ) -> ParallelUNetOutput:
-        """Unfold patches and finish at full resolution, mixing in the candidates for each pixel."""
-        x = F.pixel_shuffle(x, self.config.patch_size)
-        if self.locate is None:
-            return ParallelUNetOutput(self.refine(torch.cat([x, *pictures], dim=1)))
-        side = x.shape[-1]
-        position = F.interpolate(coarse, size=(side, side), mode="bilinear", align_corners=False)
+        """Finish at full resolution: refine the position, light the cloth, mix it with what is known and what is new."""
         # The first two channels refine the position; a tenth of the picture is far for a refinement.
         position = position + 0.1 * x[:, :2].float().tanh()
-        grid = (2 * position - 1).permute(0, 2, 3, 1)
-        found = F.grid_sample(garment.float(), grid, padding_mode="border", align_corners=False)
-        found = found.to(x.dtype)
+        cloth = sample_at(garment, position).to(x.dtype)
+        out = self.refine(torch.cat([x, *pictures, cloth], dim=1))
+        new, gates, light = out.split([3, 2, 3], dim=1)
+        # Folds and the colour of the light multiply what the cloth reflects.
+        cloth = (cloth + 1) * light.clamp(-2, 1).exp() - 1
         known = pictures[-1]  # low_res where there is one, else the agnostic picture
-        out = self.refine(torch.cat([x, *pictures, found], dim=1))
-        gates = out[:, 3:].sigmoid()
-        sample = out[:, :3] + gates[:, :1] * found + gates[:, 1:] * known
-        return ParallelUNetOutput(sample, position, coarse, out[:, 3:4])
+        share = gates.sigmoid()
+        sample = new + share[:, :1] * cloth + share[:, 1:] * known
+        return ParallelUNetOutput(sample, position, coarse_position, gates[:, :1])

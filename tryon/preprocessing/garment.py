@@ -156,7 +156,7 @@ def _laid_out(annotator: torch.nn.Module, image: Image.Image, category: str) -> 
     share = frame.crop_mask(np.asarray(Image.fromarray(mask).resize(image.size)), PICTURE_SIDE)
     outline = share > 0.5
     certainty = float(prior[mask].mean()) if mask.any() else 0.0
-    if outline.mean() < 0.02 or certainty < 0.25:
+    if outline.mean() < 0.02 or certainty < 0.25 or mask.mean() > 0.85:
         raise InputError(NO_GARMENT)
     warnings = []
     likely, sure = likely_category(seen, outline)

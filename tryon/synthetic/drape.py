@@ -222,7 +222,7 @@ def tuck(points: np.ndarray, unmorphed: np.ndarray, cloth: np.ndarray, garment: 
     offset = points[index] - centre
     height = (offset * outwards).sum(1)
     beside = np.linalg.norm(offset - height[:, None] * outwards, axis=1)
-    hem = (garment.hem[near] * share).sum(1)
+    hem = (garment.opening[near] * share).sum(1)
     covered = np.linalg.norm(unmorphed[index] - garment.position[near[:, 0]], axis=1) < _COVERED
     gap = gap * np.clip(hem / 0.1, 0, 1)  # skin comes out at the hem itself
     move = (hem > 0.02) & covered & (height > -gap) & (height < 0.3) & (beside < 0.35)

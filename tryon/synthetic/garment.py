@@ -16,6 +16,8 @@ from tryon.synthetic.asset import load_body
 from tryon.synthetic.garments import KINDS, GarmentKind, Piece
 from tryon.synthetic.mesh import row_mean, vertex_normals
 
+_WAIST = 1.5  # dm, height on the unmorphed body
+
 
 @dataclass(frozen=True)
 class Garment:
@@ -35,6 +37,7 @@ class Garment:
         pinned: (n,) float32, 1 where the garment is held by the waist.
         front: (n,) float32, z of the normal: which of the two textures a vertex shows.
         hem: (n,) float32, dm to the nearest border.
+        opening: (n,) float32, dm to the nearest border that skin comes out of.
         uv: (n, 2) float32, dm on the flat pattern.
     """
 
@@ -53,6 +56,7 @@ class Garment:
     pinned: np.ndarray
     front: np.ndarray
     hem: np.ndarray
+    opening: np.ndarray
     uv: np.ndarray
 
     @property
@@ -95,8 +99,18 @@ def _pins(kind: GarmentKind, position: np.ndarray, piece: np.ndarray, border: np
     distance = cKDTree(position[band]).query(position)[0]
     pinned[(piece == kind.waist_piece) & (distance < 0.22)] = 1
     if kind.shoulder_piece is not None:  # the bodice of a dress is sewn to its skirt
-        pinned[(piece == kind.shoulder_piece) & (position[:, 1] < 1.5)] = 1
+        pinned[(piece == kind.shoulder_piece) & (position[:, 1] < _WAIST)] = 1
     return pinned
+
+
+def _distance(position: np.ndarray, border: np.ndarray) -> np.ndarray:
+    return cKDTree(position[border]).query(position)[0].astype(np.float32)
+
+
+def _is_seam(kind: GarmentKind, position: np.ndarray) -> np.ndarray:
+    """Borders at which two pieces overlap: the waist of a dress."""
+    joined = kind.waist_piece is not None and kind.shoulder_piece is not None
+    return joined & (np.abs(position[:, 1] - _WAIST) < 0.4)
 
 
 def _pattern(position: np.ndarray, normal: np.ndarray) -> np.ndarray:
@@ -146,7 +160,8 @@ def sew(kind_name: str, pieces: list[Piece]) -> Garment:
         border_mean=row_mean(neighbours)[border].astype(np.float32),
         pinned=_pins(kind, position, number, border),
         front=normal[:, 2].copy(),
-        hem=cKDTree(position[border]).query(position)[0].astype(np.float32),
+        hem=_distance(position, border),
+        opening=_distance(position, border[~_is_seam(kind, position[border])]),
         uv=_pattern(position, normal),
     )
 

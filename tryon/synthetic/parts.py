@@ -12,6 +12,7 @@ from tryon.synthetic.mesh import compact, neighbour_mean, split_quads
 from tryon.synthetic.pose import Skeleton
 
 _NOSE_TIP = 297  # vertex of the base mesh
+_INSTEP = 1.0  # dm, z on the unmorphed body
 _CHIN_HEIGHT = 6.55  # dm on the unmorphed body
 _LIMBS = (
     ("head",),
@@ -72,6 +73,14 @@ def feet() -> Submesh:
     low = (body.vertices[triangles][:, :, 1] < -7.25).all(1)
     faces, vertices = compact(triangles[(foot[triangles] > 0.45).all(1) & low])
     return Submesh(vertices, faces)
+
+
+@cache
+def bare_skin() -> np.ndarray:
+    """Indices of the body's triangles without the front of the feet, which is always in shoes."""
+    body = load_body()
+    _, y, z = np.moveaxis(body.vertices[body.triangles], 2, 0)
+    return np.flatnonzero(~((y < -7) & (z > _INSTEP)).all(1))
 
 
 @cache

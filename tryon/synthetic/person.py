@@ -65,14 +65,14 @@ def random_person(rng: np.random.Generator, quality: Quality) -> Person:
 
 
 def _skin_surface(person: Person, posed: np.ndarray) -> Surface:
-    body = load_body()
+    body, bare = load_body(), parts.bare_skin()
     return Surface(
         name="skin",
         kind=SKIN,
         vertices=posed,
-        triangles=body.triangles,
-        label=parts.skin_labels(),
-        corner_uv=body.body_corner_uv,
+        triangles=body.triangles[bare],
+        label=parts.skin_labels()[bare],
+        corner_uv=body.body_corner_uv[bare],
         texture=person.skin,
         specular=0.18,
         gloss=18,

@@ -94,7 +94,7 @@ def _draw_brow(canvas: np.ndarray, side: int, strength: float, rng: np.random.Ge
         step /= np.linalg.norm(step) + 1e-6
         up = np.array([step[1], -step[0]])
         up *= np.sign(-up[1]) if up[1] else 1
-        width = size * 0.0030 * strength * (1 - 0.6 * (position / len(line)) ** 2)
+        width = size * 0.0030 * strength * np.interp(position, np.arange(len(line)), taper[:, 0])
         root = root + up * np.clip(rng.normal(0, 0.4), -0.7, 0.7) * width
         tip = root + step * size * 0.005 + up * size * 0.0018
         start, end = (tuple(int(c) for c in 8 * p) for p in (root, tip))

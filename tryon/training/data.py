@@ -130,8 +130,11 @@ class PairDataset(torch.utils.data.Dataset):
             "garment_pose": garment_pose,
             "flow": flow,
         }
-        if self.augment and rng.random() < 0.5:
-            sample = _mirrored(sample)
+        if self.augment:
+            _shake(sample["person_pose"], rng)
+            _shake(sample["garment_pose"], rng)
+            if rng.random() < 0.5:
+                sample = _mirrored(sample)
         return sample
 
 
@@ -203,6 +206,16 @@ def _recolour(row: dict[str, np.ndarray], category: str, rng: np.random.Generato
         pixels = row[f"{name}image"][mask][:, order].astype(np.float32)
         pixels = (255 - pixels if invert else pixels) * gain
         row[f"{name}image"][mask] = np.clip(pixels + 0.5, 0, 255).astype(np.uint8)
+
+
+def _shake(pose: np.ndarray, rng: np.random.Generator) -> None:
+    """What estimated keypoints are like: some a little off, some not found."""
+    if rng.random() < 0.5:
+        return
+    known = pose[:, 2] > 0
+    pose[known, :2] += rng.normal(0, 0.006, (known.sum(), 2))
+    if rng.random() < 0.2:
+        pose[rng.integers(len(pose))] = 0
 
 
 def _mirrored(sample: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
