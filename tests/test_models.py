@@ -141,7 +141,7 @@ def test_pictures_of_a_batch_do_not_mix():
 
 
 @torch.inference_mode()
-def test_untrained_cross_attention_already_finds_the_same_place_of_the_body():
+def test_an_untrained_locator_already_finds_the_same_place_of_the_body():
     """The garment is 0.2 to the left of the person: looked-up positions must be, on the chest, about that far left."""
     torch.manual_seed(0)
     unet = ParallelUNet(**PRESETS["small-128"]).eval()

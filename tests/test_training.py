@@ -58,11 +58,13 @@ def test_mirrored_samples_are_true_mirrors(shards):
     for epoch in range(4):
         dataset.epoch = epoch
         for i in range(len(dataset)):
-            person, truth = dataset[i]["person_pose"], plain[i]["person_pose"]
-            if np.array_equal(person, truth):
+            sample, truth = dataset[i], plain[i]
+            if not np.array_equal(sample["person"], truth["person"][:, ::-1]):
                 continue
             mirrored += 1
-            np.testing.assert_allclose(person[2, 2] * person[2, 0], truth[5, 2] * (1 - truth[5, 0]), atol=1e-6)
+            right, left = sample["person_pose"][2], truth["person_pose"][5]
+            if right[2] and left[2]:  # joints are shaken a little
+                np.testing.assert_allclose(right[:2], (1 - left[0], left[1]), atol=0.03)
     assert mirrored > 0
 
 
@@ -82,10 +84,10 @@ def test_crops_are_pieces_of_the_pictures(shards):
     assert any((windows == c).all((2, 3, 4)).any() for c in (crop, crop[:, ::-1]))
 
 
-@pytest.mark.parametrize(("stage", "preset"), [("base", "tiny-128"), ("sr1024", "tiny-1024")])
+@pytest.mark.parametrize(("stage", "preset"), [("position", "tiny-128"), ("base", "tiny-128"), ("sr1024", "tiny-1024")])
 def test_a_network_learns_one_batch(shards, stage, preset):
     torch.manual_seed(0)
-    if stage == "base":
+    if stage != "sr1024":
         dataset = PairDataset(shards, 128, augment=False)
         batch = collate([dataset[i] for i in range(4)])
     else:
@@ -106,7 +108,7 @@ def test_a_network_learns_one_batch(shards, stage, preset):
         optimizer.step()
         optimizer.zero_grad()
     after = score()
-    assert after < (0.75 if stage == "base" else 0.97) * before, (before, after)
+    assert after < (0.97 if stage == "sr1024" else 0.75) * before, (before, after)
 
 
 def test_a_stopped_run_goes_on_from_its_checkpoint(shards, tmp_path):
@@ -120,6 +122,11 @@ def test_a_stopped_run_goes_on_from_its_checkpoint(shards, tmp_path):
     assert [line["seen"] for line in log] == [4, 8]
     assert (tmp_path / "ema" / "diffusion_pytorch_model.safetensors").exists()
     assert (tmp_path / "samples.png").exists()
+
+
+def test_shards_are_found_through_links(shards, tmp_path):
+    (tmp_path / "linked").symlink_to(next(shards.iterdir()))
+    assert len(PairDataset(tmp_path, 128)) == len(PairDataset(shards, 128))
 
 
 def test_unknown_presets_and_empty_folders_are_refused(tmp_path):

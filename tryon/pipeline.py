@@ -204,7 +204,9 @@ class TryOnPipeline(DiffusionPipeline):
             p.frame.paste(
                 person,
                 square,
-                changed_region(p.hidden, p.person_parsing, seen.parsing(len(p.hidden)), len(square)),
+                changed_region(
+                    p.hidden, p.person_parsing, seen.parsing(len(p.hidden)), p.category, len(square)
+                ),
             )
             for p, person, square, seen in zip(
                 prepared, persons, to_images(samples), self._look_again(samples), strict=True

@@ -54,6 +54,12 @@ _KEEP = {
     ),
     "dress": ("hair", "face", "left_hand", "right_hand", "left_shoe", "right_shoe"),
 }
+# Labels of garments that make room for one of each category.
+_TAKEN_OFF = {
+    "upper": ("upper", "dress"),
+    "lower": ("lower", "dress"),
+    "dress": ("upper", "lower", "dress"),
+}
 
 
 def body_size(pose: np.ndarray) -> float:
@@ -228,27 +234,30 @@ def frame_garment(
     return framed, moved, window
 
 
-def changed_region(hidden: np.ndarray, before: np.ndarray, after: np.ndarray, size: int) -> np.ndarray:
-    """What of the photograph is replaced: the hidden region less the background that was and stays background.
+def changed_region(
+    hidden: np.ndarray, before: np.ndarray, after: np.ndarray, category: str, size: int
+) -> np.ndarray:
+    """What of the photograph is replaced: what was worn there and what the new garment covers.
 
-    A network has to paint all that is hidden, but where the photograph shows the wall and the result shows the wall, the
-    photograph's own wall is the better picture.
+    A network has to paint all that is hidden, but the wall, the arm or the trousers that the photograph shows and the
+    garment does not touch are better in the photograph than in any repetition.
 
     Args:
         hidden: (S, S) bool.
         before: (S, S) uint8 parsing of the photograph.
         after: (S, S) uint8 parsing of the result.
+        category: of the garment that is put on, one of `CATEGORIES`.
         size: side of the mask in pixels.
 
     Returns:
         (size, size) float32 in [0, 1], soft at its edge; exactly 0 outside of the hidden region.
     """
-    figure = ((before != 0) | (after != 0)).astype(np.uint8)
+    changed = label_mask(before, _TAKEN_OFF[category]) | (after == LABEL[category])
     reach = max(1, hidden.shape[0] // 100)
     around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-    # Closing first: a fleck of garment that was taken for background must not become a hole.
-    figure = cv2.dilate(cv2.morphologyEx(figure, cv2.MORPH_CLOSE, around, iterations=3), around)
-    region = ((figure > 0) & hidden).astype(np.float32)
+    # Closing first: a fleck of garment that was taken for something else must not become a hole.
+    changed = cv2.morphologyEx(changed.astype(np.uint8), cv2.MORPH_CLOSE, around, iterations=3)
+    region = ((cv2.dilate(changed, around) > 0) & hidden).astype(np.float32)
     region = cv2.resize(region, (size, size), interpolation=cv2.INTER_LINEAR)
     soft = cv2.GaussianBlur(region, (0, 0), 1.2 * size / 256)
     return np.clip(2 * soft - 1, 0, 1) * (region > 0)

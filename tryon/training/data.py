@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +63,9 @@ def open_shards(folder: Path | str) -> list[dict[str, np.ndarray]]:
     Raises:
         ValueError: no shard in the folder.
     """
-    shards = sorted(p.parent for p in Path(folder).glob("**/image.npy"))
+    # Not Path.glob, which does not follow links to shards that lie elsewhere.
+    found = glob.glob("**/image.npy", root_dir=folder, recursive=True)
+    shards = sorted((Path(folder) / name).parent for name in found)
     shards = [s for s in shards if s.suffix != ".tmp"]
     if not shards:
         raise ValueError(f"No shards of pairs in {folder}: render some with tryon.synthetic.render.")
