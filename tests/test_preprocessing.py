@@ -12,11 +12,12 @@ from tryon.conditions import CATEGORIES
 from tryon.images import InputError, read_image, to_images, to_tensor
 from tryon.models.annotator import PRESETS, Annotator
 from tryon.preprocessing import Preprocessor
+from tryon.preprocessing.agnostic import changed_region
 from tryon.preprocessing.annotation import annotate, main_figure
 from tryon.preprocessing.garment import with_typical_joints
 from tryon.preprocessing.parsing import LABEL, LABELS, colour_parsing, label_areas, label_mask
 from tryon.preprocessing.parsing import MIRRORED as MIRRORED_LABELS
-from tryon.preprocessing.person import border_colour
+from tryon.preprocessing.person import border_colour, sleeves_are_no_skin
 from tryon.preprocessing.pose import (
     KEYPOINT,
     KEYPOINTS,
@@ -318,6 +319,37 @@ def test_openpose_reads_a_folder(tmp_path):
     pose = OpenPoseDetector(tmp_path)(np.zeros((128, 128, 3), np.uint8))
     assert pose.shape == (18, 3)
     assert pose.dtype == np.float32
+
+
+def test_only_what_was_worn_and_what_is_put_on_changes():
+    before = np.full((100, 100), LABEL["background"], np.uint8)
+    before[20:60, 30:70] = LABEL["upper"]
+    before[20:80, 70:80] = LABEL["left_arm"]
+    before[60:90, 30:70] = LABEL["lower"]
+    garment = np.zeros((100, 100), bool)
+    garment[20:70, 20:70] = True
+    hidden = np.zeros((100, 100), bool)
+    hidden[:80] = True
+    region = changed_region(hidden, before, garment, "upper", 200)
+    assert region.shape == (200, 200)
+    assert (region[50:110, 50:136] == 1).all()  # the old top and the new, wider one
+    assert (region[130:136, 50:130] == 1).all()  # the new hem over the trousers
+    for rows, columns in ((slice(40, 120), slice(148, 160)), (slice(40, 120), slice(0, 30)), (slice(160, 200), slice(0, 200))):
+        assert not region[rows, columns].any()  # arm, wall, and what was not hidden
+
+
+def test_a_sleeve_taken_for_an_arm_is_found_out_by_its_colour():
+    parsing = np.zeros((96, 96), np.uint8)
+    picture = np.full((96, 96, 3), 200, np.uint8)
+    parsing[:20, 40:60], picture[:20, 40:60] = LABEL["face"], (214, 160, 130)
+    parsing[20:80, 30:70], picture[20:80, 30:70] = LABEL["upper"], (90, 110, 60)
+    parsing[20:80, 70:84] = LABEL["left_arm"]
+    picture[20:50, 70:84], picture[50:80, 70:84] = (90, 110, 60), (160, 115, 92)  # a sleeve, then a shaded arm
+    corrected = sleeves_are_no_skin(parsing, picture)
+    assert (corrected[24:46, 74:80] == LABEL["upper"]).all()
+    assert (corrected[54:76, 74:80] == LABEL["left_arm"]).all()
+    parsing[:20] = LABEL["background"]
+    assert np.array_equal(sleeves_are_no_skin(parsing, picture), parsing)
 
 
 # --- the whole path

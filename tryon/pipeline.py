@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import cv2
+import numpy as np
 import torch
 from PIL import Image
 
@@ -23,7 +24,8 @@ from tryon.models.efficient_unet import EfficientUNet
 from tryon.models.parallel_unet import ParallelUNet
 from tryon.preprocessing import Prepared, Preprocessor
 from tryon.preprocessing.agnostic import changed_region
-from tryon.preprocessing.annotation import INPUT_SIDE, Annotation, annotate
+from tryon.preprocessing.annotation import INPUT_SIDE, annotate
+from tryon.preprocessing.parsing import LABEL
 
 define_missing_operators()
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline  # noqa: E402 - needs the line above
@@ -194,22 +196,23 @@ class TryOnPipeline(DiffusionPipeline):
         conditions = Conditions.concat([p.conditions for p in prepared])
         yield Stage("prepare", _pictures(conditions.agnostic), seconds["prepare"])
 
-        for name, samples in self.sample(
+        shares = None
+        for name, samples, said in self.sample(
             conditions, num_inference_steps=steps, guidance_scale=scale, generator=generators
         ):
+            shares = shares if said is None else said
             seconds[name] = time.perf_counter() - started - sum(seconds.values())
             yield Stage(name, _pictures(samples), seconds[name], samples=samples)
 
+        garment_masks = self._garment_masks(prepared, samples, shares)
         images = [
             p.frame.paste(
                 person,
                 square,
-                changed_region(
-                    p.hidden, p.person_parsing, seen.parsing(len(p.hidden)), p.category, len(square)
-                ),
+                changed_region(p.hidden, p.person_parsing, mask, p.category, len(square)),
             )
-            for p, person, square, seen in zip(
-                prepared, persons, to_images(samples), self._look_again(samples), strict=True
+            for p, person, square, mask in zip(
+                prepared, persons, to_images(samples), garment_masks, strict=True
             )
         ]
         total = time.perf_counter() - started
@@ -228,13 +231,24 @@ class TryOnPipeline(DiffusionPipeline):
         ]
         yield Stage("result", images, total - sum(seconds.values()), info, samples)
 
-    def _look_again(self, samples: torch.Tensor) -> list[Annotation]:
-        """Annotations of the results, (N, 3, S, S) in [-1, 1]."""
+    def _garment_masks(
+        self, prepared: list[Prepared], samples: torch.Tensor, shares: torch.Tensor | None
+    ) -> list[np.ndarray]:
+        """Where each result, (N, 3, S, S) in [-1, 1], shows its garment: (s, s) bool, s as in `Prepared.hidden`.
+
+        The networks that locate the garment say so themselves, (N, h, w) in [0, 1]; otherwise the annotator looks.
+        """
+        sides = [len(p.hidden) for p in prepared]
+        if shares is not None:
+            return [cv2.resize(m.numpy(), (n, n)) > 0.5 for m, n in zip(shares, sides, strict=True)]
         squares = [
             cv2.resize(square, (INPUT_SIDE, INPUT_SIDE), interpolation=cv2.INTER_AREA)
             for square in to_images(samples)
         ]
-        return annotate(self.annotator, squares)
+        seen = annotate(self.annotator, squares)
+        return [
+            a.parsing(n) == LABEL[p.category] for a, n, p in zip(seen, sides, prepared, strict=True)
+        ]
 
     @torch.inference_mode()
     def sample(
@@ -244,7 +258,7 @@ class TryOnPipeline(DiffusionPipeline):
         num_inference_steps: int | Sequence[int] | None = None,
         guidance_scale: float | None = None,
         generator: torch.Generator | list[torch.Generator] | None = None,
-    ) -> Iterator[tuple[str, torch.Tensor]]:
+    ) -> Iterator[tuple[str, torch.Tensor, torch.Tensor | None]]:
         """Run the cascade on ready conditions.
 
         Args:
@@ -254,7 +268,8 @@ class TryOnPipeline(DiffusionPipeline):
             generator: as in `__call__`.
 
         Yields:
-            Name of the stage and its (N, 3, S, S) result, float32 in [-1, 1], S = 128, 256, 1024.
+            Name of the stage; its (N, 3, S, S) result, float32 in [-1, 1], S = 128, 256, 1024; and where it shows the
+            garment, (N, S, S) float32 in [0, 1], or None if the network does not tell.
         """
         steps = self.check_steps(num_inference_steps)
         scale = self.config.guidance_scale if guidance_scale is None else float(guidance_scale)
@@ -271,15 +286,15 @@ class TryOnPipeline(DiffusionPipeline):
             size = unet.config.sample_size
             levels = [noise[0], noise[0]] + ([] if result is None else [noise[1]])
             low_res = None if result is None else upsample(result, size)
-            result = self._sample_parallel(
+            result, share = self._sample_parallel(
                 unet, conditions.resize(size), low_res, levels, count, scale, generators
             )
             # What the photograph shows outside the hidden region is known better than any network can repeat it.
             agnostic = conditions.resize(size).agnostic
             result = torch.where((agnostic == 0).all(1, keepdim=True), result, agnostic)
-            yield name, result.float().cpu()
+            yield name, result.float().cpu(), share
         result = self._super_resolve(result, noise[2], steps[2], scale, generators)
-        yield "sr1024", result.float().cpu()
+        yield "sr1024", result.float().cpu(), None
 
     def check_steps(self, num_inference_steps: int | Sequence[int] | None) -> tuple[int, int, int]:
         """Steps of the three stages.
@@ -311,8 +326,8 @@ class TryOnPipeline(DiffusionPipeline):
         count: int,
         scale: float,
         generators: list[torch.Generator | None],
-    ) -> torch.Tensor:
-        """One Parallel-UNet stage, (N, 3, S, S) in [-1, 1]."""
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """One Parallel-UNet stage: (N, 3, S, S) in [-1, 1], and its last word on where the garment is."""
         n, size, dtype = len(conditions), unet.config.sample_size, unet.dtype
         shape = (3, size, size)
         device = conditions.agnostic.device
@@ -352,9 +367,12 @@ class TryOnPipeline(DiffusionPipeline):
                 level,
                 low_res=low_res,
                 garment_features=features,
-            ).sample.float()
-            latents = self._step(scheduler, out, step, latents, scale, generators)
-        return latents.clamp(-1, 1)
+            )
+            latents = self._step(scheduler, out.sample.float(), step, latents, scale, generators)
+        share = None
+        if out.garment_logit is not None:
+            share = out.garment_logit[:n, 0].float().sigmoid().cpu()
+        return latents.clamp(-1, 1), share
 
     def _step(
         self,

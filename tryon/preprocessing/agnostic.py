@@ -235,7 +235,7 @@ def frame_garment(
 
 
 def changed_region(
-    hidden: np.ndarray, before: np.ndarray, after: np.ndarray, category: str, size: int
+    hidden: np.ndarray, before: np.ndarray, garment: np.ndarray, category: str, size: int
 ) -> np.ndarray:
     """What of the photograph is replaced: what was worn there and what the new garment covers.
 
@@ -245,14 +245,14 @@ def changed_region(
     Args:
         hidden: (S, S) bool.
         before: (S, S) uint8 parsing of the photograph.
-        after: (S, S) uint8 parsing of the result.
+        garment: (S, S) bool, where the result shows the new garment.
         category: of the garment that is put on, one of `CATEGORIES`.
         size: side of the mask in pixels.
 
     Returns:
         (size, size) float32 in [0, 1], soft at its edge; exactly 0 outside of the hidden region.
     """
-    changed = label_mask(before, _TAKEN_OFF[category]) | (after == LABEL[category])
+    changed = label_mask(before, _TAKEN_OFF[category]) | garment
     reach = max(1, hidden.shape[0] // 100)
     around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     # Closing first: a fleck of garment that was taken for something else must not become a hole.

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from PIL import Image
@@ -19,6 +20,7 @@ FRAME_MARGIN = 1.07
 # Rendered bodies, in torso lengths (medians): crown to neck, hip to knee, knee to ankle.
 HEAD_LENGTH, THIGH_LENGTH, SHIN_LENGTH = 0.82, 0.81, 0.88
 FILL = (127, 127, 127)
+SKIN_TOLERANCE = 16.0  # CIE76 with lightness counted 0.35; shaded arms stay below, most cloth lies above
 
 NOBODY = "No person was found in this photo; please use one that shows a person from the front, at least head to hips."
 NO_SHOULDERS = "The upper body is not visible in this photo; please use one that shows the person from head to hips."
@@ -177,6 +179,7 @@ def read_person(
     parsing = closer.parsing(size)
     figure = main_figure(parsing)
     parsing[~figure.mask] = LABEL["background"]
+    parsing = sleeves_are_no_skin(parsing, frame.crop(image, size, fill))
     if pose_detector is None:
         pose = with_missing(closer.pose, found[1].pose, found[0], frame)
     else:
@@ -188,6 +191,36 @@ def read_person(
         raise InputError(NO_SHOULDERS)
     others = max(figure.others, main_figure(found[1].parsing(128)).others)
     return Found(frame, closer, parsing, pose, others)
+
+
+def sleeves_are_no_skin(parsing: np.ndarray, square: np.ndarray) -> np.ndarray:
+    """Arms, hands, neck and legs whose colour is far from the face's are cloth: of the garment that is worn there.
+
+    A sleeve that is taken for an arm would stay in the picture under a garment without sleeves.
+
+    Args:
+        parsing: (S, S) uint8, values index `LABELS`.
+        square: (S, S, 3) uint8 RGB, the picture that it labels.
+
+    Returns:
+        (S, S) uint8; equal to `parsing` if too little of a face is seen to know the skin's colour.
+    """
+    face = cv2.erode(label_mask(parsing, ("face",)).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    if face.sum() < 40:
+        return parsing
+    lab = cv2.cvtColor(cv2.medianBlur(square, 5).astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    # Shading changes lightness far more than hue.
+    offset = (lab - np.median(lab[face], axis=0)) * np.array([0.35, 1, 1], np.float32)
+    cloth = (np.linalg.norm(offset, axis=-1) > SKIN_TOLERANCE).astype(np.uint8)
+    cloth = cv2.morphologyEx(cloth, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
+    result = parsing.copy()
+    for skin, garment in (
+        (("torso_skin", "left_arm", "right_arm", "left_hand", "right_hand"), "upper"),
+        (("left_leg", "right_leg"), "lower"),
+    ):
+        worn = garment if (parsing == LABEL[garment]).sum() >= (parsing == LABEL["dress"]).sum() else "dress"
+        result[cloth & label_mask(parsing, skin)] = LABEL[worn]
+    return result
 
 
 def with_missing(pose: np.ndarray, other: np.ndarray, seen_in: Frame, frame: Frame) -> np.ndarray:

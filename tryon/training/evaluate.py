@@ -113,7 +113,7 @@ def evaluate(
 def _first_two(stages: object) -> list[tuple[str, torch.Tensor]]:
     """The stages that are measured; leaving the generator early saves the 1024 stage."""
     out = []
-    for name, samples in stages:
+    for name, samples, _ in stages:
         out.append((name, samples))
         if name == "sr256":
             break
