@@ -212,7 +212,7 @@ def sleeves_are_no_skin(parsing: np.ndarray, square: np.ndarray) -> np.ndarray:
     # Shading changes lightness far more than hue.
     offset = (lab - np.median(lab[face], axis=0)) * np.array([0.35, 1, 1], np.float32)
     cloth = (np.linalg.norm(offset, axis=-1) > SKIN_TOLERANCE).astype(np.uint8)
-    cloth = cv2.morphologyEx(cloth, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
+    cloth = cv2.morphologyEx(cloth, cv2.MORPH_OPEN, np.ones((7, 7), np.uint8)) > 0  # edges mix with the wall
     result = parsing.copy()
     for skin, garment in (
         (("torso_skin", "left_arm", "right_arm", "left_hand", "right_hand"), "upper"),
