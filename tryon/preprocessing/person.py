@@ -20,6 +20,7 @@ FRAME_MARGIN = 1.07
 # Rendered bodies, in torso lengths (medians): crown to neck, hip to knee, knee to ankle.
 HEAD_LENGTH, THIGH_LENGTH, SHIN_LENGTH = 0.82, 0.81, 0.88
 FILL = (127, 127, 127)
+OUTLINE_REACH = 0.02  # of the square: how far the annotator's outline may be off
 SKIN_TOLERANCE = 16.0  # CIE76 with lightness counted 0.35; shaded arms stay below, most cloth lies above
 
 NOBODY = "No person was found in this photo; please use one that shows a person from the front, at least head to hips."
@@ -179,7 +180,8 @@ def read_person(
     parsing = closer.parsing(size)
     figure = main_figure(parsing)
     parsing[~figure.mask] = LABEL["background"]
-    parsing = sleeves_are_no_skin(parsing, frame.crop(image, size, fill))
+    square = frame.crop(image, size, fill)
+    parsing = sleeves_are_no_skin(with_sharp_outline(parsing, square), square)
     if pose_detector is None:
         pose = with_missing(closer.pose, found[1].pose, found[0], frame)
     else:
@@ -191,6 +193,41 @@ def read_person(
         raise InputError(NO_SHOULDERS)
     others = max(figure.others, main_figure(found[1].parsing(128)).others)
     return Found(frame, closer, parsing, pose, others)
+
+
+def with_sharp_outline(parsing: np.ndarray, square: np.ndarray) -> np.ndarray:
+    """The same labels with the figure's outline moved to where the colours change (GrabCut, Rother et al. 2004).
+
+    Args:
+        parsing: (S, S) uint8, values index `LABELS`.
+        square: (S, S, 3) uint8 RGB, the picture that it labels.
+
+    Returns:
+        (S, S) uint8; equal to `parsing` but for a ring around the outline.
+    """
+    figure = (parsing != LABEL["background"]).astype(np.uint8)
+    reach = max(2, round(OUTLINE_REACH * len(parsing)))
+    ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    inside, within = cv2.erode(figure, ellipse), cv2.dilate(figure, ellipse, iterations=2)
+    if not inside.any() or within.all():
+        return parsing
+    mask = np.where(figure > 0, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    mask[inside > 0], mask[within == 0] = cv2.GC_FGD, cv2.GC_BGD
+    cv2.setRNGSeed(0)  # its colour clusters start at random; the same photo must give the same outline
+    cv2.grabCut(square, mask, None, np.zeros((1, 65)), np.zeros((1, 65)), 3, cv2.GC_INIT_WITH_MASK)
+    figure_now = (mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD)
+    if figure_now.sum() < 0.7 * figure.sum() or figure_now.sum() > 1.4 * figure.sum():
+        return parsing  # clothes like the wall: the annotator knows better
+    result = parsing.copy()
+    result[~figure_now] = LABEL["background"]
+    _, nearest = cv2.distanceTransformWithLabels(
+        (result == 0).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    label_of = np.zeros(nearest.max() + 1, np.uint8)
+    label_of[nearest[result > 0]] = result[result > 0]
+    gained = figure_now & (result == 0)
+    result[gained] = label_of[nearest[gained]]
+    return result
 
 
 def sleeves_are_no_skin(parsing: np.ndarray, square: np.ndarray) -> np.ndarray:
@@ -212,7 +249,7 @@ def sleeves_are_no_skin(parsing: np.ndarray, square: np.ndarray) -> np.ndarray:
     # Shading changes lightness far more than hue.
     offset = (lab - np.median(lab[face], axis=0)) * np.array([0.35, 1, 1], np.float32)
     cloth = (np.linalg.norm(offset, axis=-1) > SKIN_TOLERANCE).astype(np.uint8)
-    cloth = cv2.morphologyEx(cloth, cv2.MORPH_OPEN, np.ones((7, 7), np.uint8)) > 0  # edges mix with the wall
+    cloth = cv2.morphologyEx(cloth, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8)) > 0
     result = parsing.copy()
     for skin, garment in (
         (("torso_skin", "left_arm", "right_arm", "left_hand", "right_hand"), "upper"),
