@@ -13,7 +13,7 @@ MEAN, STD = 0.3, 0.2
 def conditions(n: int) -> Conditions:
     """Conditions without a single zero."""
     return Conditions(
-        torch.rand(n, 3, 8, 8) + 0.1, torch.rand(n, 3, 8, 8) + 0.1, torch.rand(n, 18, 3) + 0.1, torch.rand(n, 18, 3) + 0.1
+        *(torch.rand(n, 3, 8, 8) + 0.1 for _ in range(2)), *(torch.rand(n, 18, 3) + 0.1 for _ in range(2))
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - the field's usual name
+import torch.nn.functional as F
 
 CATEGORIES = ("upper", "lower", "dress")
 NUM_KEYPOINTS = 18

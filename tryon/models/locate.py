@@ -1,7 +1,7 @@
 """Where in the garment picture the cloth of each cell of the person lies: a look-up by anatomy, then corrected."""
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - the field's usual name
+import torch.nn.functional as F
 from torch import nn
 
 from tryon.models.body_coordinates import CODE_CHANNELS, body_coordinates

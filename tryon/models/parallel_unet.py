@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - the field's usual name
+import torch.nn.functional as F
 from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from diffusers.utils import BaseOutput
@@ -518,7 +518,7 @@ class ParallelUNet(ModelMixin, ConfigMixin):
         position: torch.Tensor,
         coarse_position: torch.Tensor,
     ) -> ParallelUNetOutput:
-        """Finish at full resolution: refine the position, light the cloth, mix it with what is known and what is new."""
+        """Finish at full resolution: refine the position, light the cloth, mix it with what is known and new."""
         # The first two channels refine the position; a tenth of the picture is far for a refinement.
         position = position + 0.1 * x[:, :2].float().tanh()
         cloth = sample_at(garment, position).to(x.dtype)

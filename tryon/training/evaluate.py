@@ -166,7 +166,7 @@ def main() -> None:
             guidance_scale=args.guidance_scale,
         )
     figures["command"] = f"python -m tryon.training.evaluate --pairs {args.pairs}"
-    print(json.dumps(figures, indent=1))  # noqa: T201 - the result of the command
+    print(json.dumps(figures, indent=1))
     if args.out is not None:
         args.out.mkdir(parents=True, exist_ok=True)
         (args.out / "evaluation.json").write_text(json.dumps(figures, indent=1) + "\n")

@@ -1,4 +1,4 @@
-"""Train one stage of the cascade: `python -m tryon.training.train --stage base --preset small-128 --data DIR --out DIR`.
+"""Train a stage of the cascade: `python -m tryon.training.train --stage base --preset small-128 --data DIR --out DIR`.
 
 One flat loop. Progress counts pictures; stop it anywhere, and the same command goes on from the last checkpoint.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812 - the field's usual name
+import torch.nn.functional as F
 from diffusers.training_utils import EMAModel
 
 from tryon.diffusion import augment, drop_jointly, make_scheduler, upsample
