@@ -28,12 +28,17 @@ def main() -> None:
     parser.add_argument("--guidance-scale", type=float, default=1.0)
     args = parser.parse_args()
 
-    dtype = torch.bfloat16
+    networks = {
+        "base_unet": ParallelUNet.from_pretrained(args.base, torch_dtype=torch.bfloat16),
+        "sr256_unet": ParallelUNet.from_pretrained(args.sr256, torch_dtype=torch.bfloat16),
+        "sr1024_unet": EfficientUNet.from_pretrained(args.sr1024, torch_dtype=torch.bfloat16),
+        "annotator": Annotator.from_pretrained(args.annotator, torch_dtype=torch.bfloat16),
+    }
+    for name, network in networks.items():
+        # diffusers would publish the folder on this machine that the network was loaded from.
+        network.register_to_config(_name_or_path=name)
     TryOnPipeline(
-        base_unet=ParallelUNet.from_pretrained(args.base, torch_dtype=dtype),
-        sr256_unet=ParallelUNet.from_pretrained(args.sr256, torch_dtype=dtype),
-        sr1024_unet=EfficientUNet.from_pretrained(args.sr1024, torch_dtype=dtype),
-        annotator=Annotator.from_pretrained(args.annotator, torch_dtype=dtype),
+        **networks,
         scheduler=make_scheduler(),
         num_inference_steps=args.num_inference_steps,
         guidance_scale=args.guidance_scale,
