@@ -17,7 +17,7 @@ from tryon.preprocessing.annotation import annotate, main_figure
 from tryon.preprocessing.garment import with_typical_joints
 from tryon.preprocessing.parsing import LABEL, LABELS, colour_parsing, label_areas, label_mask
 from tryon.preprocessing.parsing import MIRRORED as MIRRORED_LABELS
-from tryon.preprocessing.person import border_colour, sleeves_are_no_skin, with_sharp_outline
+from tryon.preprocessing.person import border_colour
 from tryon.preprocessing.pose import (
     KEYPOINT,
     KEYPOINTS,
@@ -28,6 +28,7 @@ from tryon.preprocessing.pose import (
     mirror_pose,
 )
 from tryon.preprocessing.pose import MIRRORED as MIRRORED_JOINTS
+from tryon.preprocessing.refinement import sleeves_are_no_skin, with_sharp_outline
 from tryon.preprocessing.segmentation import segment_garment
 from tryon.training.annotator_data import Augmented, open_shards
 from tryon.training.train_annotator import SIGMA, Run, main, target_heatmaps
@@ -211,7 +212,7 @@ def test_augmentation_keeps_picture_labels_and_joints_together(shard):
     assert checked > 60
     again = Augmented(open_shards(shard), None, seed=0)[7]
     assert all(np.array_equal(a, b) for a, b in zip(stream[7], again, strict=True)), "item i is always the same"
-    with pytest.raises(ValueError, match="no rendered pairs"):
+    with pytest.raises(ValueError, match="No shards of pairs"):
         open_shards(shard / "nothing")
 
 

@@ -132,6 +132,8 @@ def test_shards_are_found_through_links(shards, tmp_path):
 def test_unknown_presets_and_empty_folders_are_refused(tmp_path):
     with pytest.raises(ValueError, match="small-128"):
         make_model("base", "huge")
+    with pytest.raises(ValueError, match="no locator"):
+        make_model("position", "tiny-paper-128")
     with pytest.raises(ValueError, match="No shards"):
         PairDataset(tmp_path, 128)
 

@@ -46,6 +46,8 @@ def test_bundled_weights_are_the_recorded_ones_and_small_enough_for_a_space():
             assert (folder / "README.md").is_file()
             assert max(path.stat().st_size for path in files) < 10_000_000
             assert sum(path.stat().st_size for path in files) < 32 * 2**20
+            for config in folder.rglob("config.json"):
+                assert "/" not in json.loads(config.read_text())["_name_or_path"], "a path of the training machine"
 
 
 def test_a_saved_folder_loads_with_the_same_weights(tiny_folder: Path):

@@ -50,6 +50,15 @@ class Conditions:
         """Number of pairs N."""
         return self.agnostic.shape[0]
 
+    @property
+    def hidden(self) -> torch.Tensor:
+        """(N, 1, H, W) bool: pixels that the agnostic picture hides, exactly 0 in every channel."""
+        return (self.agnostic == 0).all(dim=1, keepdim=True)
+
+    def with_known(self, result: torch.Tensor) -> torch.Tensor:
+        """(N, 3, H, W) `result` where the agnostic picture hides, the agnostic picture where it shows."""
+        return torch.where(self.hidden, result, self.agnostic)
+
     def to(self, *args: torch.device | torch.dtype | str) -> Conditions:
         """The same conditions on another device or in another dtype."""
         return Conditions(*(getattr(self, f.name).to(*args) for f in fields(self)))
@@ -63,8 +72,7 @@ class Conditions:
         if self.agnostic.shape[-1] == size:
             return self
         agnostic = F.interpolate(self.agnostic, size=(size, size), mode="bilinear", antialias=True)
-        hidden = (self.agnostic == 0).all(dim=1, keepdim=True).float()
-        hidden = F.interpolate(hidden, size=(size, size), mode="bilinear", antialias=True)
+        hidden = F.interpolate(self.hidden.float(), size=(size, size), mode="bilinear", antialias=True)
         return Conditions(
             agnostic * (hidden < 1e-3),
             F.interpolate(self.garment, size=(size, size), mode="bilinear", antialias=True),

@@ -286,12 +286,10 @@ class TryOnPipeline(DiffusionPipeline):
             size = unet.config.sample_size
             levels = [noise[0], noise[0]] + ([] if result is None else [noise[1]])
             low_res = None if result is None else upsample(result, size)
-            result, share = self._sample_parallel(
-                unet, conditions.resize(size), low_res, levels, count, scale, generators
-            )
+            given = conditions.resize(size)
+            result, share = self._sample_parallel(unet, given, low_res, levels, count, scale, generators)
             # What the photograph shows outside the hidden region is known better than any network can repeat it.
-            agnostic = conditions.resize(size).agnostic
-            result = torch.where((agnostic == 0).all(1, keepdim=True), result, agnostic)
+            result = given.with_known(result)
             yield name, result.float().cpu(), share
         result = self._super_resolve(result, noise[2], steps[2], scale, generators)
         yield "sr1024", result.float().cpu(), None

@@ -19,7 +19,8 @@ class GarmentLocator(nn.Module):
     The first guess is the mean position of the cells of the garment picture whose body coordinates agree
     (`body_coordinates`), which knows bones but neither how wide a body is nor which way it turns. A small UNet then
     sees the garment as warped by that guess beside the person, and how far their coordinates still disagree, and
-    corrects it. Not in the paper, whose warp is cross-attention alone; needs a hundredth of the training.
+    corrects it. Not in the paper, whose warp is cross-attention alone; why a small network needs it is measured in the
+    model card.
 
     Args:
         side: side in cells of the maps that it works on.
@@ -62,7 +63,7 @@ class GarmentLocator(nn.Module):
         Args:
             agnostic: (N, 3, H, W) in [-1, 1].
             garment: (N, 3, H, W) in [-1, 1], on white.
-            person_pose: (N, K, 3).
+            person_pose: (N, K, 3): x, y in [0, 1], confidence.
             garment_pose: (N, K, 3).
 
         Returns:

@@ -117,6 +117,11 @@ def sample_weight(timestep: torch.Tensor) -> torch.Tensor:
     return alpha * 0.0625 / (alpha**2 * 0.0625 + sigma**2)
 
 
+def _enlarged(position: torch.Tensor, side: int) -> torch.Tensor:
+    """(N, 2, h, w) -> (N, 2, side, side), bilinear."""
+    return F.interpolate(position, size=(side, side), mode="bilinear", align_corners=False)
+
+
 @dataclass
 class ParallelUNetOutput(BaseOutput):
     """What the network says.
@@ -141,31 +146,16 @@ class GarmentFeatures:
 
     Attributes:
         keys_values: of every cross-attention, in order of use.
-        position: (N, 2, h, w) where the cloth of each cell was found, with `locate_garment`.
+        position: (N, 2, h, w) float32, x, y in [0, 1] of the garment picture where the cloth of each cell was found;
+            this and what follows only with `locate_garment`.
         located: (N, C, h, w) the features behind it.
+        warped: (N, 3, H, W) in [-1, 1], the garment picture as seen from those positions.
     """
 
     keys_values: tuple[tuple[torch.Tensor, torch.Tensor], ...]
     position: torch.Tensor | None = None
     located: torch.Tensor | None = None
-
-    def concat(self, other: GarmentFeatures) -> GarmentFeatures:
-        """Features of a batch that has the pictures of `self` first, then those of `other`."""
-        return GarmentFeatures(
-            tuple(
-                (torch.cat([k, other_k]), torch.cat([v, other_v]))
-                for (k, v), (other_k, other_v) in zip(
-                    self.keys_values, other.keys_values, strict=True
-                )
-            ),
-            *(
-                None if mine is None else torch.cat([mine, theirs])
-                for mine, theirs in (
-                    (self.position, other.position),
-                    (self.located, other.located),
-                )
-            ),
-        )
+    warped: torch.Tensor | None = None
 
 
 class _PersonLevel(nn.Module):
@@ -376,9 +366,9 @@ class ParallelUNet(ModelMixin, ConfigMixin):
         keys_values = self._project(features, garment_pose)
         if self.locator is None:
             return GarmentFeatures(keys_values)
-        return GarmentFeatures(
-            keys_values, *self.locator(agnostic, garment, person_pose, garment_pose)
-        )
+        position, located = self.locator(agnostic, garment, person_pose, garment_pose)
+        warped = sample_at(garment, _enlarged(position, garment.shape[-1])).to(garment.dtype)
+        return GarmentFeatures(keys_values, position, located, warped)
 
     def forward(
         self,
@@ -419,13 +409,8 @@ class ParallelUNet(ModelMixin, ConfigMixin):
         if self.config.scale_sample:
             sample = sample * sample_weight(timestep).to(sample).view(-1, 1, 1, 1)
         pictures = [sample, agnostic] if low_res is None else [sample, agnostic, low_res]
-        position = None
-        if self.locator is not None:
-            position = F.interpolate(
-                garment_features.position, size=sample.shape[-2:], mode="bilinear", align_corners=False
-            )
-            pictures.append(sample_at(garment, position).to(sample.dtype))
-        x = F.pixel_unshuffle(torch.cat(pictures, dim=1), self.config.patch_size)
+        entering = pictures if self.locator is None else [*pictures, garment_features.warped]
+        x = F.pixel_unshuffle(torch.cat(entering, dim=1), self.config.patch_size)
         codes: dict[int, torch.Tensor | None] = {}
         if self.config.body_coordinates:
             codes = {
@@ -448,9 +433,9 @@ class ParallelUNet(ModelMixin, ConfigMixin):
         if self.config.patch_size == 1:
             return ParallelUNetOutput(x)
         x = F.pixel_shuffle(x, self.config.patch_size)
-        if position is None:
+        if self.locator is None:
             return ParallelUNetOutput(self.refine(torch.cat([x, *pictures], dim=1)))
-        return self._dress(x, pictures[:-1], garment, position, garment_features.position)
+        return self._dress(x, pictures, garment, garment_features.position)
 
     def _embed(
         self,
@@ -515,12 +500,11 @@ class ParallelUNet(ModelMixin, ConfigMixin):
         x: torch.Tensor,
         pictures: list[torch.Tensor],
         garment: torch.Tensor,
-        position: torch.Tensor,
         coarse_position: torch.Tensor,
     ) -> ParallelUNetOutput:
         """Finish at full resolution: refine the position, light the cloth, mix it with what is known and new."""
         # The first two channels refine the position; a tenth of the picture is far for a refinement.
-        position = position + 0.1 * x[:, :2].float().tanh()
+        position = _enlarged(coarse_position, x.shape[-1]) + 0.1 * x[:, :2].float().tanh()
         cloth = sample_at(garment, position).to(x.dtype)
         out = self.refine(torch.cat([x, *pictures, cloth], dim=1))
         new, gates, light = out.split([3, 2, 3], dim=1)

@@ -11,7 +11,7 @@ from tryon.images import Frame, InputError, to_tensor
 from tryon.preprocessing.agnostic import cut_out_garment, frame_garment, make_agnostic
 from tryon.preprocessing.garment import read_garment
 from tryon.preprocessing.parsing import SHOES, label_mask
-from tryon.preprocessing.person import NOBODY, border_colour, find_person, read_person
+from tryon.preprocessing.person import NOBODY, find_person, read_person
 from tryon.preprocessing.pose import PoseDetector
 
 
@@ -77,8 +77,7 @@ class Preprocessor:
         person = read_person(
             self.annotator, person_image, garment.category, size, found=found, pose_detector=self.pose_detector
         )
-        square = person.frame.crop(person_image, size, border_colour(person_image))
-        agnostic, hidden = make_agnostic(square, person.parsing, person.pose, garment.category)
+        agnostic, hidden = make_agnostic(person.square, person.parsing, person.pose, garment.category)
         cut = cut_out_garment(garment.image, garment.parsing, garment.category)
         cut, garment_pose, _ = frame_garment(cut, garment.parsing, garment.pose, garment.category, size)
         warnings = list(garment.warnings)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
 from PIL import Image
@@ -12,6 +11,7 @@ from tryon.preprocessing.agnostic import body_size
 from tryon.preprocessing.annotation import INPUT_SIDE, Annotation, annotate, main_figure
 from tryon.preprocessing.parsing import HEAD, LABEL, label_mask
 from tryon.preprocessing.pose import KEYPOINT, PoseDetector
+from tryon.preprocessing.refinement import sleeves_are_no_skin, with_sharp_outline
 
 # The rendered frames, in torso lengths (neck to middle of the hips): air above the head, and how far the frame reaches
 # below the hips or the soles; then all is widened by FRAME_MARGIN.
@@ -20,8 +20,6 @@ FRAME_MARGIN = 1.07
 # Rendered bodies, in torso lengths (medians): crown to neck, hip to knee, knee to ankle.
 HEAD_LENGTH, THIGH_LENGTH, SHIN_LENGTH = 0.82, 0.81, 0.88
 FILL = (127, 127, 127)
-OUTLINE_REACH = 0.02  # of the square: how far the annotator's outline may be off
-SKIN_TOLERANCE = 16.0  # CIE76 with lightness counted 0.35; shaded arms stay below, most cloth lies above
 
 NOBODY = "No person was found in this photo; please use one that shows a person from the front, at least head to hips."
 NO_SHOULDERS = "The upper body is not visible in this photo; please use one that shows the person from head to hips."
@@ -35,6 +33,7 @@ class Found:
     Attributes:
         frame: square of the photograph that holds the person.
         annotation: of that square.
+        square: (S, S, 3) uint8 RGB, that square; the photograph's usual border colour beyond its edges.
         parsing: (S, S) uint8 labels of that square, of this person alone.
         pose: (18, 3) float32 in that square.
         others: size of another person in the picture relative to this one, 0 if there is none.
@@ -42,6 +41,7 @@ class Found:
 
     frame: Frame
     annotation: Annotation
+    square: np.ndarray
     parsing: np.ndarray
     pose: np.ndarray
     others: float
@@ -192,72 +192,7 @@ def read_person(
     if category != "lower" and not seen & {"left_shoulder", "right_shoulder", "neck"}:
         raise InputError(NO_SHOULDERS)
     others = max(figure.others, main_figure(found[1].parsing(128)).others)
-    return Found(frame, closer, parsing, pose, others)
-
-
-def with_sharp_outline(parsing: np.ndarray, square: np.ndarray) -> np.ndarray:
-    """The same labels with the figure's outline moved to where the colours change (GrabCut, Rother et al. 2004).
-
-    Args:
-        parsing: (S, S) uint8, values index `LABELS`.
-        square: (S, S, 3) uint8 RGB, the picture that it labels.
-
-    Returns:
-        (S, S) uint8; equal to `parsing` but for a ring around the outline.
-    """
-    figure = (parsing != LABEL["background"]).astype(np.uint8)
-    reach = max(2, round(OUTLINE_REACH * len(parsing)))
-    ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-    inside, within = cv2.erode(figure, ellipse), cv2.dilate(figure, ellipse, iterations=2)
-    if not inside.any() or within.all():
-        return parsing
-    mask = np.where(figure > 0, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-    mask[inside > 0], mask[within == 0] = cv2.GC_FGD, cv2.GC_BGD
-    cv2.setRNGSeed(0)  # its colour clusters start at random; the same photo must give the same outline
-    cv2.grabCut(square, mask, None, np.zeros((1, 65)), np.zeros((1, 65)), 3, cv2.GC_INIT_WITH_MASK)
-    figure_now = (mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD)
-    if figure_now.sum() < 0.7 * figure.sum() or figure_now.sum() > 1.4 * figure.sum():
-        return parsing  # clothes like the wall: the annotator knows better
-    result = parsing.copy()
-    result[~figure_now] = LABEL["background"]
-    _, nearest = cv2.distanceTransformWithLabels(
-        (result == 0).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    label_of = np.zeros(nearest.max() + 1, np.uint8)
-    label_of[nearest[result > 0]] = result[result > 0]
-    gained = figure_now & (result == 0)
-    result[gained] = label_of[nearest[gained]]
-    return result
-
-
-def sleeves_are_no_skin(parsing: np.ndarray, square: np.ndarray) -> np.ndarray:
-    """Arms, hands, neck and legs whose colour is far from the face's are cloth: of the garment that is worn there.
-
-    A sleeve that is taken for an arm would stay in the picture under a garment without sleeves.
-
-    Args:
-        parsing: (S, S) uint8, values index `LABELS`.
-        square: (S, S, 3) uint8 RGB, the picture that it labels.
-
-    Returns:
-        (S, S) uint8; equal to `parsing` if too little of a face is seen to know the skin's colour.
-    """
-    face = cv2.erode(label_mask(parsing, ("face",)).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    if face.sum() < 40:
-        return parsing
-    lab = cv2.cvtColor(cv2.medianBlur(square, 5).astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    # Shading changes lightness far more than hue.
-    offset = (lab - np.median(lab[face], axis=0)) * np.array([0.35, 1, 1], np.float32)
-    cloth = (np.linalg.norm(offset, axis=-1) > SKIN_TOLERANCE).astype(np.uint8)
-    cloth = cv2.morphologyEx(cloth, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8)) > 0
-    result = parsing.copy()
-    for skin, garment in (
-        (("torso_skin", "left_arm", "right_arm", "left_hand", "right_hand"), "upper"),
-        (("left_leg", "right_leg"), "lower"),
-    ):
-        worn = garment if (parsing == LABEL[garment]).sum() >= (parsing == LABEL["dress"]).sum() else "dress"
-        result[cloth & label_mask(parsing, skin)] = LABEL[worn]
-    return result
+    return Found(frame, closer, square, parsing, pose, others)
 
 
 def with_missing(pose: np.ndarray, other: np.ndarray, seen_in: Frame, frame: Frame) -> np.ndarray:

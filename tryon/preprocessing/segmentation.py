@@ -29,7 +29,7 @@ def segment_garment(image: np.ndarray, prior: np.ndarray) -> np.ndarray:
     distance, plainness = background_distance(pixels, belief)
     # being unlike the background says more than being like it: white shirts lie on white tables
     logit = 5 * (belief - 0.5) + plainness * np.clip(distance - 4, -2.2, 6)
-    mask = _main_parts(_grab_cut(pixels, logit, sure=2.2 + 0.8 * plainness), logit)
+    mask = _main_parts(grab_cut(pixels, logit, sure=2.2 + 0.8 * plainness), logit)
     return _enlarged(mask, width, height)
 
 
@@ -48,7 +48,7 @@ def refine_mask(image: np.ndarray, probability: np.ndarray) -> np.ndarray:
     small = (max(8, round(width * scale)), max(8, round(height * scale)))
     belief = cv2.resize(probability.astype(np.float32), small, interpolation=cv2.INTER_AREA)
     logit = 5 * (belief - 0.5)
-    mask = _main_parts(_grab_cut(cv2.resize(image, small, interpolation=cv2.INTER_AREA), logit, sure=1.9), logit)
+    mask = _main_parts(grab_cut(cv2.resize(image, small, interpolation=cv2.INTER_AREA), logit, sure=1.9), logit)
     return _enlarged(mask, width, height)
 
 
@@ -93,10 +93,16 @@ def background_distance(image: np.ndarray, belief: np.ndarray) -> tuple[np.ndarr
     return distance.astype(np.float32), plainness
 
 
-def _grab_cut(image: np.ndarray, logit: np.ndarray, sure: float) -> np.ndarray:
-    """(H, W) bool: the outline by colour mixtures, started from what is believed; that belief if they fail.
+def grab_cut(image: np.ndarray, logit: np.ndarray, sure: float) -> np.ndarray:
+    """Outline by colour mixtures (GrabCut, Rother et al. 2004), started from what is believed.
 
-    Beliefs beyond `sure` are not questioned.
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        logit: (H, W), above 0 where the object is believed to be.
+        sure: beliefs beyond plus or minus this are not questioned.
+
+    Returns:
+        (H, W) bool; the belief if the mixtures fail.
     """
     start = np.where(logit > 0, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     start[logit > sure] = cv2.GC_FGD

@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 from tryon.preprocessing.parsing import GARMENTS, HEAD, label_mask
 from tryon.preprocessing.parsing import MIRRORED as MIRRORED_LABELS
 from tryon.preprocessing.pose import mirror_pose
+from tryon.training.data import find_shards
 
 SIZE = 256  # pixels of a training picture
 PHOTO_SHARE = 0.15  # of the stream, where there are photographs
@@ -50,11 +51,7 @@ def open_shards(folder: Path) -> list[Shard]:
     Raises:
         ValueError: there is none.
     """
-    folders = [folder, *sorted(folder.iterdir())] if folder.is_dir() else []
-    shards = [Shard.open(path) for path in folders if path.suffix != ".tmp" and (path / "garment_pose.npy").exists()]
-    if not shards:
-        raise ValueError(f"{folder} holds no rendered pairs: make some with python -m tryon.synthetic.render")
-    return shards
+    return [Shard.open(path) for path in find_shards(folder)]
 
 
 class Augmented(Dataset):

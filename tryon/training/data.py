@@ -57,19 +57,31 @@ class CropBatch:
     target: torch.Tensor
 
 
+def find_shards(folder: Path | str) -> list[Path]:
+    """All finished shards of a folder, or the folder itself if it is one.
+
+    Raises:
+        ValueError: no shard in the folder.
+    """
+    # Not Path.glob, which does not follow links to shards that lie elsewhere.
+    found = glob.glob("**/garment_pose.npy", root_dir=folder, recursive=True)
+    shards = sorted((Path(folder) / name).parent for name in found)
+    shards = [s for s in shards if s.suffix != ".tmp"]
+    if not shards:
+        raise ValueError(f"No shards of pairs in {folder}: render some with python -m tryon.synthetic.render.")
+    return shards
+
+
 def open_shards(folder: Path | str) -> list[dict[str, np.ndarray]]:
     """Memory-mapped arrays of all finished shards of a folder.
 
     Raises:
         ValueError: no shard in the folder.
     """
-    # Not Path.glob, which does not follow links to shards that lie elsewhere.
-    found = glob.glob("**/image.npy", root_dir=folder, recursive=True)
-    shards = sorted((Path(folder) / name).parent for name in found)
-    shards = [s for s in shards if s.suffix != ".tmp"]
-    if not shards:
-        raise ValueError(f"No shards of pairs in {folder}: render some with tryon.synthetic.render.")
-    return [{name: np.load(s / f"{name}.npy", mmap_mode="r") for name in FIELDS} for s in shards]
+    return [
+        {name: np.load(shard / f"{name}.npy", mmap_mode="r") for name in FIELDS}
+        for shard in find_shards(folder)
+    ]
 
 
 class PairDataset(torch.utils.data.Dataset):

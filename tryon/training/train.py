@@ -26,7 +26,7 @@ from tryon.models.parallel_unet import PRESETS as PARALLEL_PRESETS
 from tryon.models.parallel_unet import ParallelUNet, ParallelUNetOutput
 from tryon.training.data import Batch, CropBatch, CropDataset, PairDataset, batches
 
-# "position" trains the locator of a base network alone, ten times as fast; base then starts from it.
+# "position" trains the locator of a base network alone, four times as fast; base then starts from it.
 STAGES = ("position", "base", "sr256", "sr1024")
 # The paper draws conditioning-noise levels from U(0, 1) and drops conditions 10 % of the time. A short training
 # on a CPU cannot afford conditions that are mostly noise: departures are listed in the model card.
@@ -46,13 +46,15 @@ def make_model(stage: str, preset: str) -> ParallelUNet | EfficientUNet:
     """A new network of a preset by name.
 
     Raises:
-        ValueError: no such preset.
+        ValueError: no such preset, or one without a locator for the stage that trains it.
     """
     presets, kind = (
         (EFFICIENT_PRESETS, EfficientUNet) if stage == "sr1024" else (PARALLEL_PRESETS, ParallelUNet)
     )
     if preset not in presets:
         raise ValueError(f"Unknown preset {preset!r}; choose one of {', '.join(presets)}.")
+    if stage == "position" and not presets[preset].get("locate_garment"):
+        raise ValueError(f"Preset {preset!r} has no locator to train; start with --stage base.")
     return kind(**presets[preset])
 
 
@@ -81,7 +83,7 @@ class Objective:
         return augment(image, level, torch.randn(image.shape, generator=self.generator)), level
 
     def _low_res(self, batch: Batch) -> torch.Tensor:
-        """What the stage before would hand over: truth made smaller, or its real output for half of the batches."""
+        """What the stage before would hand over: truth made smaller, or its real output for most of the batches."""
         size = batch.target.shape[-1]
         small = F.interpolate(batch.target, scale_factor=0.5, mode="area")
         if self.previous is not None and torch.rand((), generator=self.generator) < 0.6:
@@ -96,8 +98,7 @@ class Objective:
                     conditions.garment_pose,
                     torch.zeros(len(small), 2),
                 ).sample.float()
-            known = (conditions.agnostic != 0).any(1, keepdim=True)
-            small = torch.where(known, conditions.agnostic, predicted)
+            small = conditions.with_known(predicted)
         return upsample(small, size)
 
     def __call__(self, model: torch.nn.Module, batch: Batch | CropBatch) -> dict[str, torch.Tensor]:
@@ -137,7 +138,7 @@ class Objective:
             losses["flow"] = _flow_error(output.position, batch.flow, keep)
             losses["coarse_flow"] = _flow_error(output.coarse_position, batch.flow, keep)
             loss = loss + FLOW_WEIGHT * (losses["flow"] + 0.5 * losses["coarse_flow"])
-            hidden = (batch.conditions.agnostic == 0).all(1, keepdim=True) & keep.view(-1, 1, 1, 1)
+            hidden = batch.conditions.hidden & keep.view(-1, 1, 1, 1)
             outline = F.binary_cross_entropy_with_logits(
                 output.garment_logit.float(), batch.garment_mask, reduction="none"
             )
