@@ -159,16 +159,14 @@ class TryOnPipeline(DiffusionPipeline):
         """
         if output_type not in ("pil", "pt"):
             raise ValueError('output_type must be "pil" or "pt".')
-        stage = None
-        for stage in self.stream(
+        *_, stage = self.stream(
             person_image,
             garment_image,
             category,
             num_inference_steps=num_inference_steps,
             guidance_scale=guidance_scale,
             generator=generator,
-        ):
-            pass
+        )
         return TryOnOutput(stage.images if output_type == "pil" else stage.samples, stage.info)
 
     def stream(

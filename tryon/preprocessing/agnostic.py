@@ -111,8 +111,8 @@ def _body_region(pose: np.ndarray, category: str, size: int, body: float) -> np.
         half_top = abs(points[8, 0] - points[11, 0]) / 2 + 0.2 * unit
         hull(
             [
-                middle + [-half_top, -0.2 * unit],
-                middle + [half_top, -0.2 * unit],
+                middle - np.array([half_top, 0.2 * unit]),
+                middle + np.array([half_top, -0.2 * unit]),
                 np.array([middle[0] + half_top + 0.2 * unit, lowest]),
                 np.array([middle[0] - half_top - 0.2 * unit, lowest]),
                 *feet,

@@ -3,19 +3,24 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 from torch.utils.data import Dataset
 
-from tryon.preprocessing.parsing import GARMENTS, HEAD, label_mask
+from tryon.preprocessing.parsing import ARMS, GARMENTS, HANDS, HEAD, LEGS, SHOES, label_mask
 from tryon.preprocessing.parsing import MIRRORED as MIRRORED_LABELS
 from tryon.preprocessing.pose import mirror_pose
+from tryon.training.backgrounds import background, cloudy, cover
 from tryon.training.data import find_shards
 
 SIZE = 256  # pixels of a training picture
 PHOTO_SHARE = 0.15  # of the stream, where there are photographs
+SKIN = ("face", "torso_skin", *ARMS, *HANDS, *LEGS)
+WORN = (*(((name,), 0.5) for name in GARMENTS), (SHOES, 0.2), (("hair",), 0.15))
+"""Labels, and how often they get another fabric; hair does because hats and scarves count as hair."""
 
 
 @dataclass
@@ -77,14 +82,19 @@ class Augmented(Dataset):
         """(SIZE, SIZE, 3) uint8 RGB, (SIZE / 2, SIZE / 2) uint8 parsing, (18, 3) float32 pose."""
         rng = np.random.default_rng((self.seed, index))
         image, parsing, pose = (np.array(part) for part in self._draw(rng))
-        for name in GARMENTS:
-            if rng.random() < 0.35:
-                image = refabric(image, label_mask(parsing, (name,)), self._patch(rng))
+        for names, chance in WORN:
+            if rng.random() < chance:
+                image = refabric(image, label_mask(parsing, names), self._patch(rng))
+        for names in (GARMENTS, SKIN):
+            if rng.random() < 0.4:
+                image = uneven(image, label_mask(parsing, names), rng)
         if rng.random() < 0.5:
             image, parsing, pose = image[:, ::-1], MIRRORED_LABELS[parsing[:, ::-1]], mirror_pose(pose)
         matrix = random_affine(parsing, rng)
-        keep = rng.random() < 0.4
-        canvas = np.full_like(image, rng.choice([255, 127, rng.integers(256)])) if keep else self._background(rng)
+        keep = rng.random() < 0.3
+        patch = partial(self._patch, rng, image.shape[0])
+        border = rng.choice([255, 127, rng.integers(256)])
+        canvas = np.full_like(image, border) if keep else background(image.shape[0], patch, rng)
         alpha = np.ones(parsing.shape, np.float32) if keep else (parsing > 0).astype(np.float32)
         if not keep and rng.random() < 0.07:  # nobody and nothing there
             alpha[:], parsing, pose = 0, np.zeros_like(parsing), np.zeros_like(pose)
@@ -95,6 +105,8 @@ class Augmented(Dataset):
         half = np.diag([0.5, 0.5]) @ matrix
         half[:, 2] -= 0.25  # centres of pixels, not corners
         parsing = cv2.warpAffine(parsing, half, (SIZE // 2, SIZE // 2), flags=cv2.INTER_NEAREST)
+        if rng.random() < 0.15:
+            cover(image, parsing, partial(self._patch, rng), rng)
         return photometric(image, rng), parsing, move_pose(pose, matrix)
 
     def _draw(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -104,35 +116,15 @@ class Augmented(Dataset):
         shard = int(np.searchsorted(ends, index, side="right"))
         return shards[shard][index - int(ends[shard]) + len(shards[shard])]
 
-    def _patch(self, rng: np.random.Generator) -> np.ndarray:
-        """A piece of some picture, too close up to tell what it shows, blown up to SIZE."""
+    def _patch(self, rng: np.random.Generator, size: int = SIZE) -> np.ndarray:
+        """A piece of some picture, too close up to tell what it shows, blown up to `size`."""
         if self.textures is not None and rng.random() < 0.7:
             source, widest = self.textures[rng.integers(len(self.textures))], 3
         else:
             source, widest = self._draw(rng)[0], 5
         side = int(rng.integers(source.shape[0] // 10, source.shape[0] // widest))
         top, left = rng.integers(0, source.shape[0] - side, 2)
-        return cv2.resize(np.ascontiguousarray(source[top : top + side, left : left + side]), (SIZE, SIZE))
-
-    def _background(self, rng: np.random.Generator) -> np.ndarray:
-        """A background: a close-up, a plain colour or a coarse gradient, with a few plain shapes on it."""
-        kind = rng.random()
-        if kind < 0.4:
-            canvas = self._patch(rng)
-        elif kind < 0.6:
-            canvas = np.full((SIZE, SIZE, 3), rng.integers(256, size=3) if rng.random() < 0.6 else 255, np.uint8)
-        else:
-            cells = rng.integers(2, 6)
-            coarse = np.clip(rng.integers(256, size=3) + rng.normal(0, 30, (cells, cells, 3)), 0, 255)
-            canvas = cv2.resize(coarse.astype(np.uint8), (SIZE, SIZE), interpolation=cv2.INTER_CUBIC)
-        for _ in range(rng.integers(0, 8) if rng.random() < 0.5 else 0):
-            colour = tuple(int(value) for value in rng.integers(256, size=3))
-            (x, y), (w, h) = rng.integers(0, SIZE, 2).tolist(), rng.integers(5, SIZE // 2, 2).tolist()
-            if rng.random() < 0.5:
-                cv2.rectangle(canvas, (x, y), (x + w, y + h), colour, -1)
-            else:
-                cv2.ellipse(canvas, (x, y), (w, h), float(rng.uniform(0, 180)), 0, 360, colour, -1, cv2.LINE_AA)
-        return canvas
+        return cv2.resize(np.ascontiguousarray(source[top : top + side, left : left + side]), (size, size))
 
 
 def refabric(image: np.ndarray, mask: np.ndarray, fabric: np.ndarray) -> np.ndarray:
@@ -155,12 +147,23 @@ def refabric(image: np.ndarray, mask: np.ndarray, fabric: np.ndarray) -> np.ndar
     return image
 
 
+def uneven(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Folds, stains, freckles, shadows: (H, W, 3) uint8 with the masked part's light and colour made uneven."""
+    if not mask.any():
+        return image
+    change = cloudy(image.shape[:2], rng, rng.uniform(0.3, 1.0)) * rng.uniform(0.03, 0.2)
+    change += rng.normal(0, 0.15) + rng.normal(0, 0.05, 3)  # another tone altogether
+    image = image.copy()
+    image[mask] = np.clip(image[mask] * np.exp(change[mask]), 0, 255).astype(np.uint8)
+    return image
+
+
 def random_affine(parsing: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """(2, 3) matrix from source to output pixels: half of the time a mild change, else a strong one."""
+    """(2, 3) matrix from source to output pixels: more often a mild change than a strong one."""
     rows, columns = np.nonzero(parsing)
     centre = (columns.mean(), rows.mean()) if len(rows) else (SIZE / 2, SIZE / 2)
-    mild = rng.random() < 0.5
-    scale = math.exp(rng.uniform(-0.15, 0.15) if mild else rng.uniform(-0.9, 0.45)) * SIZE / parsing.shape[0]
+    mild = rng.random() < 0.6
+    scale = math.exp(rng.uniform(-0.15, 0.15) if mild else rng.uniform(-0.8, 0.45)) * SIZE / parsing.shape[0]
     matrix = cv2.getRotationMatrix2D(centre, rng.normal(0, 3 if mild else 8), scale)
     if not label_mask(parsing, HEAD).any():
         # real garments come wider and narrower, longer and shorter than rendered ones
