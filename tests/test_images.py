@@ -275,3 +275,14 @@ def test_tensors_round_trip_and_hidden_is_zero():
     for copy in (tensor, tensor.to(torch.bfloat16)):
         assert np.array_equal(np.stack(to_images(copy)), values)
     assert to_images(torch.full((1, 3, 2, 2), 9.0))[0].max() == 255
+
+
+def test_a_mask_goes_back_to_where_it_came_from():
+    frame = Frame(-16, 10, 64, 96, 128)
+    mask = np.zeros((32, 32), bool)
+    mask[4:20, 8:24] = True
+    placed = frame.place_mask(mask)
+    assert placed.shape == (128, 96)
+    assert placed[18:50, 0:32].all()
+    assert placed.sum() == 32 * 32
+    assert np.array_equal(frame.crop_mask(placed, 32) > 0.5, mask)

@@ -177,3 +177,52 @@ def test_other_garments_give_other_pictures(pipeline, person_file, garment_file)
     ).images
     difference = np.abs(np.asarray(outputs[0], int) - np.asarray(outputs[1], int)).mean(-1)
     assert difference.max() > 30
+
+
+def test_only_what_the_mask_opens_changes(tiny_pipeline, pipeline, person_file, garment_file):
+    person, garment = Image.open(person_file).convert("RGB").resize((360, 480)), Image.open(garment_file)
+    # The shipped annotator finds the person; networks of noise paint everything that they may.
+    painter = TryOnPipeline(**{**tiny_pipeline.components, "annotator": pipeline.annotator})
+    mask = np.zeros((480, 360), np.uint8)
+    mask[120:200, 130:231], mask[50:90, 56:96] = 255, 255
+    given = {"category": "upper", "num_inference_steps": 1}
+    output = painter(person, garment, **given, generator=generators(0), mask=Image.fromarray(mask))
+    changed = (np.asarray(output.images[0]) != np.asarray(person)).any(-1)
+    assert not changed[mask == 0].any()
+    assert changed[123:197, 133:228].mean() > 0.3
+    assert changed[54:86, 60:92].mean() > 0.95, "what was opened by hand is replaced even where no garment goes"
+
+
+def test_the_region_can_be_handed_back_as_mask(pipeline, person_file, garment_file):
+    person, garment = Image.open(person_file).convert("RGB").resize((360, 480)), Image.open(garment_file)
+    first = pipeline.prepare(person, garment, "upper")
+    assert first.region.size == person.size
+    assert first.region.mode == "L"
+    assert set(np.unique(first.region)) == {0, 255}
+    again = pipeline.prepare(person, garment, "upper", mask=first.region)
+    assert np.array_equal(again.region, first.region)
+    assert (again.hidden != first.hidden).mean() < 0.02
+    assert not again.opened.any()
+    assert (again.hidden >= first.hidden).mean() > 0.999
+    agnostic = again.conditions.agnostic[0]
+    assert (agnostic[:, torch.from_numpy(again.hidden)] == 0).all()
+
+
+def test_masks_that_cannot_be_meant_are_refused(pipeline, person_file, garment_file):
+    person, garment = Image.open(person_file).convert("RGB").resize((360, 480)), Image.open(garment_file)
+    region = np.asarray(pipeline.prepare(person, garment, "upper").region)
+    corner = np.zeros_like(region)
+    corner[-3:, :3] = 255
+    for mask, words in (
+        (Image.new("L", (480, 360), 255), "480 x 360 pixels.*360 x 480"),
+        (Image.new("L", (360, 480), 127), "empty"),
+        (Image.new("RGB", (360, 480), "white"), "whole photo"),
+        (Image.fromarray(255 - region), "inverted"),
+        (Image.fromarray(corner), "does not touch the person"),
+    ):
+        with pytest.raises(InputError, match=words):
+            pipeline.prepare(person, garment, "upper", mask=mask)
+    everything = np.full_like(region, 255)
+    everything[0] = 0
+    warnings = pipeline.prepare(person, garment, "upper", mask=Image.fromarray(everything)).warnings
+    assert any("head" in warning for warning in warnings)

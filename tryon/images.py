@@ -212,7 +212,28 @@ class Frame:
         resized = Image.fromarray(square).resize((size, size), Image.Resampling.BOX if self.side > size else 2)
         return np.clip(np.asarray(resized, np.float32), 0, 1)
 
-    def paste(self, original: Image.Image, result: np.ndarray, changed: np.ndarray) -> Image.Image:
+    def place_mask(self, mask: np.ndarray) -> np.ndarray:
+        """The inverse of `crop_mask`, for a mask of yes and no.
+
+        Args:
+            mask: (S, S) bool, of this square.
+
+        Returns:
+            (height, width) bool of the whole picture; False outside of the square.
+        """
+        placed = np.zeros((self.height, self.width), bool)
+        left, top, right, bottom = self._overlap()
+        scale = len(mask) / self.side
+        rows, columns = (
+            ((np.arange(start, stop) + 0.5 - origin) * scale).astype(int)
+            for start, stop, origin in ((top, bottom, self.top), (left, right, self.left))
+        )
+        placed[top:bottom, left:right] = mask[np.ix_(rows, columns)]
+        return placed
+
+    def paste(
+        self, original: Image.Image, result: np.ndarray, changed: np.ndarray, region: np.ndarray | None = None
+    ) -> Image.Image:
         """Lay a result over the picture that `crop` took it from.
 
         Args:
@@ -220,9 +241,11 @@ class Frame:
             result: (S, S, 3) uint8 RGB, the square's new contents.
             changed: (S, S) float in [0, 1]: how much of the result shows. Its soft edges stay within the pixels of
                 `changed` that are above 0.
+            region: (height, width) bool, of the picture: what may change at all; None is all of it.
 
         Returns:
-            RGB picture of the original's size. Where `changed` is 0, every pixel is the original's, bit for bit.
+            RGB picture of the original's size. Where `changed` is 0, and outside of `region`, every pixel is the
+            original's, bit for bit.
 
         Raises:
             ValueError: the picture is not of this frame's size.
@@ -243,6 +266,8 @@ class Frame:
             soft.resize(target, Image.Resampling.BOX if smaller else Image.Resampling.BILINEAR, box=box)
         )
         touched = np.asarray(touched.resize(target, Image.Resampling.NEAREST, box=box)) > 0
+        if region is not None:
+            touched &= region[top:bottom, left:right]
         weight = np.clip(weight, 0, 1)[..., None] * touched[..., None]
         under = np.asarray(original.crop((left, top, right, bottom)), np.float32)
         mixed = np.rint(under + weight * (np.asarray(over, np.float32) - under)).astype(np.uint8)

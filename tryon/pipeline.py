@@ -18,7 +18,7 @@ from PIL import Image
 from tryon.compatibility import define_missing_operators
 from tryon.conditions import CATEGORIES, Conditions
 from tryon.diffusion import augment, guide, make_scheduler, threshold, upsample
-from tryon.images import to_images
+from tryon.images import read_image, to_images
 from tryon.models.annotator import Annotator
 from tryon.models.efficient_unet import EfficientUNet
 from tryon.models.parallel_unet import ParallelUNet
@@ -120,15 +120,27 @@ class TryOnPipeline(DiffusionPipeline):
 
     @torch.inference_mode()
     def prepare(
-        self, person_image: Image.Image, garment_image: Image.Image, category: str = "auto"
+        self,
+        person_image: Image.Image,
+        garment_image: Image.Image,
+        category: str = "auto",
+        mask: Image.Image | None = None,
     ) -> Prepared:
         """Photographs to the paper's conditions.
+
+        Args:
+            person_image: photograph of a person.
+            garment_image: photograph of a garment, worn by somebody or laid out.
+            category: "auto" or one of `CATEGORIES`.
+            mask: of exactly the size of the upright person photograph, over 127 where it may change; None finds the
+                region by itself. `Prepared.region` of an earlier call is such a mask.
 
         Raises:
             InputError: the pictures cannot be used; the message says why and what to do.
         """
         size = self.sr256_unet.config.sample_size
-        return Preprocessor(self.annotator)(person_image, garment_image, category, size)
+        person_image, garment_image = read_image(person_image), read_image(garment_image)
+        return Preprocessor(self.annotator)(person_image, garment_image, category, size, mask)
 
     def __call__(
         self,
@@ -140,6 +152,7 @@ class TryOnPipeline(DiffusionPipeline):
         guidance_scale: float | None = None,
         generator: torch.Generator | list[torch.Generator] | None = None,
         output_type: str = "pil",
+        mask: Image.Image | list[Image.Image | None] | None = None,
     ) -> TryOnOutput:
         """Dress persons.
 
@@ -152,6 +165,7 @@ class TryOnPipeline(DiffusionPipeline):
             generator: source of all noise, one per picture or one for all; a batch with one generator per
                 picture gives the same pictures as its singles.
             output_type: "pil", or "pt" for the (N, 3, 1024, 1024) square frames in [-1, 1].
+            mask: as in `prepare`, one or N; pixels outside of it stay as they are, bit for bit.
 
         Raises:
             InputError: a picture cannot be used; the message says why and what to do.
@@ -166,6 +180,7 @@ class TryOnPipeline(DiffusionPipeline):
             num_inference_steps=num_inference_steps,
             guidance_scale=guidance_scale,
             generator=generator,
+            mask=mask,
         )
         return TryOnOutput(stage.images if output_type == "pil" else stage.samples, stage.info)
 
@@ -178,18 +193,20 @@ class TryOnPipeline(DiffusionPipeline):
         num_inference_steps: int | Sequence[int] | None = None,
         guidance_scale: float | None = None,
         generator: torch.Generator | list[torch.Generator] | None = None,
+        mask: Image.Image | list[Image.Image | None] | None = None,
     ) -> Iterator[Stage]:
         """The same as `__call__`, yielding after each stage so that progress can be shown.
 
         Args and errors are those of `__call__`.
         """
-        persons, garments, categories = _broadcast(person_image, garment_image, category)
+        persons, garments, categories, masks = _broadcast(person_image, garment_image, category, mask)
+        persons, garments = ([read_image(image) for image in images] for images in (persons, garments))
         steps = self.check_steps(num_inference_steps)
         scale = self.config.guidance_scale if guidance_scale is None else float(guidance_scale)
         generators = _generators(generator, len(persons))
 
         started = time.perf_counter()
-        prepared = [self.prepare(*inputs) for inputs in zip(persons, garments, categories, strict=True)]
+        prepared = [self.prepare(*inputs) for inputs in zip(persons, garments, categories, masks, strict=True)]
         seconds = {"prepare": time.perf_counter() - started}
         conditions = Conditions.concat([p.conditions for p in prepared])
         yield Stage("prepare", _pictures(conditions.agnostic), seconds["prepare"])
@@ -203,16 +220,11 @@ class TryOnPipeline(DiffusionPipeline):
             yield Stage(name, _pictures(samples), seconds[name], samples=samples)
 
         garment_masks = self._garment_masks(prepared, samples, shares)
-        images = [
-            p.frame.paste(
-                person,
-                square,
-                changed_region(p.hidden, p.person_parsing, mask, p.category, len(square)),
-            )
-            for p, person, square, mask in zip(
-                prepared, persons, to_images(samples), garment_masks, strict=True
-            )
-        ]
+        images = []
+        for p, person, square, garment_mask in zip(prepared, persons, to_images(samples), garment_masks, strict=True):
+            replaced = garment_mask | p.opened
+            changed = changed_region(p.hidden, p.person_parsing, replaced, p.category, len(square))
+            images.append(p.frame.paste(person, square, changed, np.asarray(p.region) > 0))
         total = time.perf_counter() - started
         info = [
             {
@@ -447,17 +459,18 @@ def _broadcast(
     person_image: Image.Image | list[Image.Image],
     garment_image: Image.Image | list[Image.Image],
     category: str | list[str],
-) -> tuple[list[Image.Image], list[Image.Image], list[str]]:
+    mask: Image.Image | list[Image.Image | None] | None,
+) -> tuple[list[Image.Image], list[Image.Image], list[str], list[Image.Image | None]]:
     """Lists of one length; single values are repeated."""
-    lists = [v if isinstance(v, list) else [v] for v in (person_image, garment_image, category)]
+    lists = [v if isinstance(v, list) else [v] for v in (person_image, garment_image, category, mask)]
     n = max(map(len, lists))
     if any(len(v) not in (1, n) for v in lists) or min(map(len, lists)) == 0:
-        raise ValueError("Give one person, garment and category, or lists of the same length.")
-    persons, garments, categories = (v * n if len(v) == 1 else v for v in lists)
+        raise ValueError("Give one person, garment, category and mask, or lists of the same length.")
+    persons, garments, categories, masks = (v * n if len(v) == 1 else v for v in lists)
     for name in categories:
         if name not in ("auto", *CATEGORIES):
             raise ValueError(f"Unknown category {name!r}; choose auto, {', '.join(CATEGORIES)}.")
-    return persons, garments, categories
+    return persons, garments, categories, masks
 
 
 def _generators(

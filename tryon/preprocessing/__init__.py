@@ -8,8 +8,9 @@ from PIL import Image
 
 from tryon.conditions import CATEGORIES, Conditions
 from tryon.images import Frame, InputError, to_tensor
-from tryon.preprocessing.agnostic import cut_out_garment, frame_garment, make_agnostic
+from tryon.preprocessing.agnostic import HIDDEN_VALUE, cut_out_garment, frame_garment, make_agnostic
 from tryon.preprocessing.garment import read_garment
+from tryon.preprocessing.mask import hide_masked, read_mask
 from tryon.preprocessing.parsing import SHOES, label_mask
 from tryon.preprocessing.person import NOBODY, find_person, read_person
 from tryon.preprocessing.pose import PoseDetector
@@ -22,6 +23,9 @@ class Prepared:
     Attributes:
         conditions: batch of 1, pictures of side S.
         hidden: (S, S) bool: what the networks repaint.
+        opened: (S, S) bool: the part of it that only a mask drawn by hand hides, to be replaced whatever it shows.
+        region: the same as `hidden` over the whole photograph: picture of mode L and of the photograph's size, 255
+            where it may change. It can be altered and handed back as the mask.
         frame: square of the person's photograph that the conditions show.
         category: of the garment, one of `CATEGORIES`.
         person_parsing: (S, S) uint8, values index `parsing.LABELS`.
@@ -31,6 +35,8 @@ class Prepared:
 
     conditions: Conditions
     hidden: np.ndarray
+    opened: np.ndarray
+    region: Image.Image
     frame: Frame
     category: str
     person_parsing: np.ndarray
@@ -51,7 +57,12 @@ class Preprocessor:
         self.pose_detector = pose_detector
 
     def __call__(
-        self, person_image: Image.Image, garment_image: Image.Image, category: str = "auto", size: int = 256
+        self,
+        person_image: Image.Image,
+        garment_image: Image.Image,
+        category: str = "auto",
+        size: int = 256,
+        mask: Image.Image | None = None,
     ) -> Prepared:
         """Find the person and the garment, and hide what the garment will cover.
 
@@ -60,16 +71,19 @@ class Preprocessor:
             garment_image: RGB photograph of a garment, worn by somebody or laid out.
             category: "auto", or one of `CATEGORIES`.
             size: side of the conditions' pictures in pixels.
+            mask: of the person photograph's size, over 127 where it may change; replaces the region that is found
+                otherwise.
 
         Returns:
             `Prepared`.
 
         Raises:
-            InputError: a picture cannot be used; the message says why and what to do.
+            InputError: a picture or the mask cannot be used; the message says why and what to do.
             ValueError: the category is unknown.
         """
         if category != "auto" and category not in CATEGORIES:
             raise ValueError(f"Unknown category {category!r}; choose auto, {', '.join(CATEGORIES)}.")
+        may_change = None if mask is None else read_mask(mask, person_image.size)
         found = find_person(self.annotator, person_image)
         if found is None:
             raise InputError(NOBODY)
@@ -81,6 +95,13 @@ class Preprocessor:
         cut = cut_out_garment(garment.image, garment.parsing, garment.category)
         cut, garment_pose, _ = frame_garment(cut, garment.parsing, garment.pose, garment.category, size)
         warnings = list(garment.warnings)
+        if may_change is None:
+            opened, region = np.zeros_like(hidden), person.frame.place_mask(hidden)
+        else:
+            hidden, opened, doubts = hide_masked(may_change, hidden, person.parsing, person.frame)
+            agnostic = np.where(hidden[..., None], np.uint8(HIDDEN_VALUE), person.square)
+            region = may_change & person.frame.place_mask(hidden)
+            warnings += doubts
         if person.others > 0.4:
             warnings.append("There are several people in the photo; the largest was dressed.")
         if garment.category != "upper" and not label_mask(person.parsing, SHOES).any():
@@ -94,6 +115,8 @@ class Preprocessor:
         return Prepared(
             conditions=conditions,
             hidden=hidden,
+            opened=opened,
+            region=Image.fromarray(region.astype(np.uint8) * 255),
             frame=person.frame,
             category=garment.category,
             person_parsing=person.parsing,
