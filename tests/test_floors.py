@@ -9,10 +9,12 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "tryon"
 FLOORS = (  # lowest first; a folder is one room; rooms of one floor have no doors between them
     {"compatibility", "images"},
-    {"conditions"},
+    {"conditions", "devices", "hub"},
+    {"checkpoint"},
     {"models", "preprocessing", "diffusion"},
     {"pipeline", "synthetic"},
     {"zoo"},
+    {"zoo_command"},
     {"training", "__main__"},
 )
 MODULES = sorted(set(PACKAGE.rglob("*.py")) - {PACKAGE / "__init__.py"})

@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from tryon import list_checkpoints, load_pipeline
-from tryon.zoo import HASHES, WEIGHTS, Checkpoint, best_dtype, check_weights, record_weights
+from tryon.checkpoint import HASHES, check_files, record_weights
+from tryon.devices import best_dtype
+from tryon.zoo import WEIGHTS, Checkpoint
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -40,7 +42,7 @@ def test_bundled_weights_are_the_recorded_ones_and_small_enough_for_a_space():
     for row in list_checkpoints():
         if row.repo_id is None:
             folder = WEIGHTS / row.name
-            check_weights(folder)
+            check_files(folder)
             files = [path for path in folder.rglob("*") if path.is_file()]
             assert (folder / HASHES).is_file()
             assert (folder / "README.md").is_file()

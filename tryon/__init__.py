@@ -14,6 +14,7 @@ _HOMES = {
     "TryOnPipeline": "tryon.pipeline",
     "list_checkpoints": "tryon.zoo",
     "load_pipeline": "tryon.zoo",
+    "resident_pipeline": "tryon.zoo",
 }
 
 __all__ = list(_HOMES)

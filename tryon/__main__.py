@@ -10,6 +10,8 @@ import random
 import sys
 from pathlib import Path
 
+from tryon import zoo_command
+
 MAX_SEED = 2**31 - 1
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
@@ -65,6 +67,9 @@ def dress(options: argparse.Namespace) -> dict:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["zoo"]:
+        return zoo_command.main(arguments[1:])
     options = parse_arguments(arguments)
     try:
         info = dress(options)

@@ -4,23 +4,42 @@ A checkpoint is a folder as `TryOnPipeline.save_pretrained` writes it. Weights a
 pickle can run code when it is read, so it is refused before anything is loaded.
 """
 
-import hashlib
-import json
 import re
-from collections.abc import Iterator
+import threading
+from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
+from tryon.checkpoint import check_classes, check_files, count_parameters, record_weights
 from tryon.conditions import CATEGORIES
-from tryon.pipeline import TryOnPipeline
+from tryon.devices import MemoryShortageError, best_dtype, choose_device, free_memory_gb, release_memory
+from tryon.hub import COMMIT, SHA256, CheckpointError, HubFile, MissingCheckpointError, Progress, fetch
+
+if TYPE_CHECKING:
+    from tryon.pipeline import TryOnPipeline
 
 WEIGHTS = Path(__file__).parent / "weights"
-HASHES = "sha256.json"
-PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"}
 HUB_NAME = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(@(?P<revision>.*))?")
-COMMIT = re.compile(r"[0-9a-f]{40}")
+WANTED = ("model_index.json", "sha256.json", "*/*.json", "*/*.safetensors", "README.md")
+SPEEDS = ("seconds on a CPU", "seconds on a GPU, an hour on a CPU")
+
+
+@dataclass(frozen=True)
+class Score:
+    """One measured number.
+
+    Attributes:
+        metric: what was measured, with an arrow to where it is better: "CIEDE2000 ↓".
+        value: the number.
+        command: what gave it.
+    """
+
+    metric: str
+    value: float
+    command: str
 
 
 @dataclass(frozen=True)
@@ -29,16 +48,24 @@ class Checkpoint:
 
     Attributes:
         name: what `load_pipeline` is given.
-        summary: one sentence, without a full stop.
+        summary: what it is good at, without a full stop.
         license: SPDX identifier of the weights.
         commercial_use: whether that licence, and those of the training data, allow it.
         categories: garments it can put on, some of `CATEGORIES`.
-        resolution: side of the square it paints, in pixels.
+        resolution: longer side of what it paints, in pixels.
         repo_id: repository on the Hugging Face Hub; None for weights that lie in `tryon/weights/<name>`.
         revision: commit of that repository, 40 hexadecimal digits; None for bundled weights.
+        files: of that commit; for bundled weights the folder's `sha256.json` says the same.
+        paper: where the method is described.
+        parameters: number of weights in all networks.
+        memory_gb: for weights and work on one picture in bfloat16, in units of 10^9 bytes; twice that in float32.
+        speed: of one picture, one of `SPEEDS`.
+        num_inference_steps: recommended, one number per stage.
+        guidance_scale: recommended; 1 is off.
+        scores: what was measured; empty if nothing was.
 
     Raises:
-        ValueError: a Hub row without a pinned commit, or an unknown category.
+        ValueError: a Hub row without a pinned commit and hashed files, an unknown category or speed.
     """
 
     name: str
@@ -49,28 +76,55 @@ class Checkpoint:
     resolution: int = 1024
     repo_id: str | None = None
     revision: str | None = None
+    files: tuple[HubFile, ...] = ()
+    paper: str = ""
+    parameters: int = 0
+    memory_gb: float = 1.0
+    speed: str = SPEEDS[0]
+    num_inference_steps: tuple[int, ...] = (1,)
+    guidance_scale: float = 1.0
+    scores: tuple[Score, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse rows that would load something else tomorrow."""
         if self.repo_id is not None and not COMMIT.fullmatch(self.revision or ""):
             raise ValueError(f"{self.name}: a Hub checkpoint needs a commit of 40 hex digits.")
+        if self.repo_id is not None and not (self.files and all(SHA256.fullmatch(f.sha256) for f in self.files)):
+            raise ValueError(f"{self.name}: a Hub checkpoint needs its files with SHA-256.")
         if not set(self.categories) <= set(CATEGORIES):
             raise ValueError(f"{self.name}: categories must be among {', '.join(CATEGORIES)}.")
+        if self.speed not in SPEEDS:
+            raise ValueError(f"{self.name}: speed must be one of {', '.join(SPEEDS)}.")
 
     @property
     def source(self) -> str:
         """`org/repo@commit`, or "in this repository"."""
         return "in this repository" if self.repo_id is None else f"{self.repo_id}@{self.revision}"
 
+    @property
+    def download_gb(self) -> float:
+        """What has to be fetched once, in units of 10^9 bytes."""
+        return sum(file.size for file in self.files) / 1e9
 
+
+EVALUATE = "python -m tryon.training.evaluate --pairs 64"
 CHECKPOINTS = (
     Checkpoint(
         name="small",
         summary="runs on two CPU cores; trained on rendered people only",
         license="CC0-1.0",
         commercial_use=True,
+        paper="https://arxiv.org/abs/2306.08276",
+        parameters=15_975_574,
+        memory_gb=0.5,
+        speed="seconds on a CPU",
+        num_inference_steps=(1, 1, 1),
+        guidance_scale=1.0,
+        scores=(Score("garment CIEDE2000 ↓", 9.5, EVALUATE), Score("garment SSIM ↑", 0.57, EVALUATE)),
     ),
 )
+_residents: OrderedDict[str, "TryOnPipeline"] = OrderedDict()  # least recently used first
+_loading = threading.Lock()
 
 
 def list_checkpoints() -> tuple[Checkpoint, ...]:
@@ -78,143 +132,168 @@ def list_checkpoints() -> tuple[Checkpoint, ...]:
     return CHECKPOINTS
 
 
+def find_checkpoint(name: object) -> Checkpoint | None:
+    """The row of that name, if there is one."""
+    return next((row for row in CHECKPOINTS if row.name == name), None)
+
+
 def load_pipeline(
     name_or_folder: str | Path = "small",
     device: torch.device | str | None = None,
     dtype: torch.dtype | None = None,
-) -> TryOnPipeline:
+    progress: Progress | None = None,
+) -> "TryOnPipeline":
     """A pipeline ready to use, its weights checked before they are read.
 
     Args:
         name_or_folder: a row of `list_checkpoints()`, a folder written by `save_pretrained`, or
             `org/repo@commit` on the Hugging Face Hub. Only the last one, and rows that name a
             repository, can reach the network; `HF_HUB_OFFLINE=1` keeps them to the local cache.
-        device: where to run; None takes CUDA, then Apple's MPS, then the CPU.
-        dtype: of the weights; None takes bfloat16 where the device computes in it, else float32.
+        device: where to run; None takes CUDA, then Apple's MPS, then the CPU, the first with enough free memory.
+        dtype: of the weights; None takes bfloat16 where the device computes in it or float32 does not fit,
+            else float32.
+        progress: is told of the download: bytes that are there, bytes that are wanted.
 
     Raises:
-        ValueError: no such checkpoint, an unpinned Hub name, pickled weights, or a file that is not
-            the one that was recorded.
-        FileNotFoundError: the folder is not a whole pipeline, or the Hub's copy cannot be had.
+        CheckpointError: (a ValueError) no such checkpoint, an unpinned Hub name, pickled weights, a file that is
+            not the one that was recorded, a class or setting that this version does not know. If a file is
+            missing or cannot be had it is a FileNotFoundError too.
+        MemoryShortageError: (a ValueError) no device has the memory; rows are refused before any download.
     """
-    folder = _folder_of(name_or_folder)
-    check_weights(folder)
-    device = torch.device(device) if device is not None else best_device()
-    dtype = dtype if dtype is not None else best_dtype(device)
-    pipeline = TryOnPipeline.from_pretrained(folder, dtype=dtype, use_safetensors=True, local_files_only=True)
+    row = find_checkpoint(name_or_folder)
+    if row is not None:
+        device, dtype = choose_device(row.memory_gb, device, dtype)
+    folder = fetch_checkpoint(name_or_folder, progress)
+    if row is None:  # weights in bfloat16, and as much again for the work
+        device, dtype = choose_device(4e-9 * count_parameters(folder) + 0.5, device, dtype)
+    pipeline_class = check_classes(folder, _pipelines())
+    try:
+        pipeline = pipeline_class.from_pretrained(folder, dtype=dtype, use_safetensors=True, local_files_only=True)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise CheckpointError(f"{folder} does not fit this version of Try-On: {error}") from error
     return pipeline.to(device)
 
 
-def best_device() -> torch.device:
-    """CUDA where there is one, then Apple's MPS, then the CPU."""
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+def resident_pipeline(name: str, progress: Progress | None = None) -> "TryOnPipeline":
+    """The pipeline of a checkpoint, loaded at the first call and kept as long as the memory is not needed.
 
+    Safe to call from several threads; all get the same object. Those least recently asked for make room for others.
 
-def best_dtype(device: torch.device) -> torch.dtype:
-    """bfloat16 where `device` has instructions for it (it halves memory and time), else float32."""
-    if device.type == "cuda":
-        fast = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        fast = device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    return torch.bfloat16 if fast else torch.float32
-
-
-def check_weights(folder: Path) -> None:
-    """Refuse a checkpoint folder whose weights are pickled, missing or not the recorded ones.
-
-    A folder without a record (your own training run) is only checked for form.
+    Args:
+        name: as for `load_pipeline`.
+        progress: as for `load_pipeline`.
 
     Raises:
-        ValueError: see `load_pipeline`.
-        FileNotFoundError: `folder` holds no pipeline, or a recorded file is missing.
+        CheckpointError, MemoryShortageError: as `load_pipeline`.
     """
-    if not (folder / "model_index.json").is_file():
-        raise FileNotFoundError(f"{folder} holds no pipeline: model_index.json is missing.")
-    pickles = sorted(str(f.relative_to(folder)) for f in _files(folder) if f.suffix in PICKLES)
-    if pickles:
-        raise ValueError(
-            f"{folder} holds pickled weights ({', '.join(pickles)}), which can run code when read; "
-            "save them as safetensors."
-        )
-    if not (folder / HASHES).is_file():
-        return
-    recorded = json.loads((folder / HASHES).read_text())
-    found = {f.relative_to(folder).as_posix() for f in _files(folder) if f.suffix == ".safetensors"}
-    for name in sorted(found | set(recorded)):
-        if name not in found:
-            raise FileNotFoundError(f"{folder / name} is missing; fetch the checkpoint again.")
-        if _sha256(folder / name) != recorded.get(name):
-            raise ValueError(
-                f"{folder / name} is not the file that was recorded in {HASHES}; fetch the checkpoint again."
-            )
+    if name not in _residents:
+        fetch_checkpoint(name, progress)  # outside of the lock: nobody waits for the download of another's choice
+    with _loading:
+        while name not in _residents:
+            try:
+                _residents[name] = load_pipeline(name)
+            except MemoryShortageError:
+                if not _residents:
+                    raise
+                _residents.popitem(last=False)
+                release_memory()
+        _residents.move_to_end(name)
+        return _residents[name]
 
 
-def record_weights(folder: Path) -> None:
-    """Write `sha256.json` beside the weights of a finished checkpoint, for `check_weights`."""
-    hashes = {
-        f.relative_to(folder).as_posix(): _sha256(f) for f in sorted(_files(folder)) if f.suffix == ".safetensors"
-    }
-    (folder / HASHES).write_text(json.dumps(hashes, indent=2) + "\n")
+def fetch_checkpoint(name_or_folder: str | Path, progress: Progress | None = None) -> Path:
+    """The folder of a checkpoint, downloaded if it is one of the Hub's, its files checked.
+
+    Raises:
+        CheckpointError: as `load_pipeline`.
+    """
+    row = find_checkpoint(name_or_folder)
+    if row is not None and row.repo_id is None:
+        folder, hashes = WEIGHTS / row.name, None
+    elif row is not None:
+        folder = fetch(row.repo_id, row.revision, [*(file.path for file in row.files), "README.md"], progress)
+        hashes = {file.path: file.sha256 for file in row.files}
+    elif Path(name_or_folder).is_dir():
+        folder, hashes = Path(name_or_folder), None
+    else:
+        folder, hashes = fetch(*_pinned(str(name_or_folder)), WANTED, progress), None
+    check_files(folder, hashes)
+    return folder
+
+
+def verify(name_or_folder: str | Path) -> Path:
+    """Check all of a checkpoint that can be checked without loading it; returns its folder.
+
+    Raises:
+        CheckpointError: as `load_pipeline`.
+    """
+    folder = fetch_checkpoint(name_or_folder)
+    check_classes(folder, _pipelines())
+    return folder
 
 
 def markdown_table() -> str:
     """The zoo as a Markdown table; README.md carries it word for word."""
-    lines = ["| name | what | garments | size | licence | commercial use | weights |"]
-    lines.append("|" + " --- |" * 7)
+    lines = ["| name | what | garments | size | parameters | memory | speed | licence | commercial use | weights |"]
+    lines.append("|" + " --- |" * 10)
     for row in CHECKPOINTS:
         allowed = "yes" if row.commercial_use else "no"
-        cells = (f"`{row.name}`", row.summary, ", ".join(row.categories), f"{row.resolution} px")
-        lines.append(f"| {' | '.join(cells)} | {row.license} | {allowed} | {row.source} |")
+        cells = (
+            f"`{row.name}`",
+            row.summary,
+            ", ".join(row.categories),
+            f"{row.resolution} px",
+            f"{row.parameters / 1e6:.0f} M",
+            f"{row.memory_gb:g} GB",
+            row.speed,
+            row.license,
+            allowed,
+            row.source,
+        )
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _folder_of(name_or_folder: str | Path) -> Path:
-    """The folder of a checkpoint, downloaded if it is one of the Hub's."""
-    for row in CHECKPOINTS:
-        if row.name == name_or_folder:
-            if row.repo_id is None:
-                return WEIGHTS / row.name
-            return _download(row.repo_id, row.revision)
-    if Path(name_or_folder).is_dir():
-        return Path(name_or_folder)
-    match = HUB_NAME.fullmatch(str(name_or_folder))
+def _pipelines() -> tuple[type, ...]:
+    """The classes that a checkpoint may be made for; imported late, for `list` and `info` need no network code."""
+    from tryon.pipeline import TryOnPipeline
+
+    return (TryOnPipeline,)
+
+
+def _pinned(name: str) -> tuple[str, str]:
+    """Repository and commit of `org/repo@commit`.
+
+    Raises:
+        CheckpointError: it is something else.
+    """
+    match = HUB_NAME.fullmatch(name)
     if match is None:
         names = ", ".join(row.name for row in CHECKPOINTS)
-        raise ValueError(
-            f"There is no checkpoint {str(name_or_folder)!r}: give one of {names}, a folder, or org/repo@commit."
-        )
+        raise CheckpointError(f"There is no checkpoint {name!r}: give one of {names}, a folder, or org/repo@commit.")
     if not COMMIT.fullmatch(match["revision"] or ""):
-        raise ValueError(
-            f"There is no folder {str(name_or_folder)!r}; to take it from the Hub, pin what you "
+        raise CheckpointError(
+            f"There is no folder {name!r}; to take it from the Hub, pin what you "
             f"load: {match['repo']}@ and the 40 hex digits of a commit."
         )
-    return _download(match["repo"], match["revision"])
+    return match["repo"], match["revision"]
 
 
-def _download(repo_id: str, revision: str) -> Path:
-    """The Hub's snapshot of a commit, from the cache if it is there."""
-    from huggingface_hub import snapshot_download  # only a Hub checkpoint needs the client
-
-    patterns = ["model_index.json", HASHES, "*/*.json", "*/*.safetensors", "README.md"]
-    try:
-        return Path(snapshot_download(repo_id, revision=revision, allow_patterns=patterns))
-    except OSError as error:  # all of the Hub's errors are: no network, no such repository or commit
-        raise FileNotFoundError(
-            f"{repo_id}@{revision} is not in the cache and could not be downloaded: {error}"
-        ) from error
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    """The files of a pipeline folder: its own and those of its components."""
-    return (path for path in (*folder.glob("*"), *folder.glob("*/*")) if path.is_file())
-
-
-def _sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
+__all__ = [
+    "CHECKPOINTS",
+    "Checkpoint",
+    "CheckpointError",
+    "MemoryShortageError",
+    "MissingCheckpointError",
+    "Score",
+    "best_dtype",
+    "fetch_checkpoint",
+    "find_checkpoint",
+    "free_memory_gb",
+    "list_checkpoints",
+    "load_pipeline",
+    "markdown_table",
+    "record_weights",
+    "resident_pipeline",
+    "verify",
+]

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import torch
 
+from tryon.checkpoint import record_weights
 from tryon.diffusion import make_scheduler
 from tryon.models.annotator import Annotator
 from tryon.models.efficient_unet import EfficientUNet
 from tryon.models.parallel_unet import ParallelUNet
 from tryon.pipeline import TryOnPipeline
-from tryon.zoo import record_weights
 
 SHARD_SIZE = "9MB"  # a Space takes files of up to 10 MB without Git LFS
 
