@@ -16,13 +16,22 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx2  # the HTTP client that huggingface_hub uses and whose errors it lets through
-from huggingface_hub import HfApi, constants, get_cached_repo_tree, get_hf_file_metadata, hf_hub_url, snapshot_download
+from huggingface_hub import (
+    HfApi,
+    constants,
+    get_cached_repo_tree,
+    get_hf_file_metadata,
+    get_session,
+    hf_hub_url,
+    snapshot_download,
+)
 from huggingface_hub.errors import (
     CachedRepoTreeNotFoundError,
     GatedRepoError,
     HfHubHTTPError,
     LocalEntryNotFoundError,
     OfflineModeIsEnabled,
+    RemoteEntryNotFoundError,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
@@ -83,6 +92,7 @@ def fetch(repo_id: str, revision: str, patterns: Sequence[str], progress: Progre
     if cached is not None and _listed(repo_id, revision):
         return cached
     try:
+        get_session().head(constants.ENDPOINT)  # tells at once that there is no network; the client tries for 20 s
         wanted = [file for file in _list(repo_id, revision) if _matches(file.path, patterns)]
         _fetch_weights(repo_id, revision, wanted, progress or (lambda done, total: None))
         return Path(snapshot_download(repo_id, revision=revision, allow_patterns=list(patterns)))
@@ -92,6 +102,9 @@ def fetch(repo_id: str, revision: str, patterns: Sequence[str], progress: Progre
         if cached is not None:
             return cached
         raise MissingCheckpointError(_unreachable(place)) from error
+    except RemoteEntryNotFoundError as error:
+        lost = str(error.response.url).partition(f"/{revision}/")[2]
+        raise MissingCheckpointError(f"{place} lacks {lost}: the checkpoint is not whole. Choose another.") from error
     except HfHubHTTPError as error:
         status = error.response.status_code
         raise MissingCheckpointError(
