@@ -105,18 +105,31 @@ def test_no_skin_shows_through_the_clothes(rendered):
     assert specks < 0.001 * cloth
 
 
+def test_before_differs_from_after_by_the_garment_alone(rendered):
+    """What shows neither garment nor the skin that one of them bares is the same in both, noise included."""
+    for pair in rendered:
+        category = CATEGORIES[pair.category]
+        same = (pair.before_image == pair.image).all(-1)
+        assert not same[pair.parsing == LABEL[category]].all()
+        away = np.isin(pair.parsing, [LABEL[name] for name in ("background", "face", "hair")])
+        away &= pair.parsing == pair.before_parsing
+        assert np.abs(pair.before_image[away].astype(int) - pair.image[away]).mean() < 3  # shadows differ a little
+        assert same[away].mean() > 0.7
+
+
 def test_joints_lie_on_the_body(rendered):
     on_body, on_face, total = 0, 0, 0
     for pair in rendered:
         seen = pair.pose[:, 2] > 0
-        labels = [label_at(pair.parsing, joint) for joint in pair.pose[seen]]
+        # the far ear of a turned head lies before the wall
+        labels = [label_at(pair.parsing, joint) for joint in pair.pose[:16][seen[:16]]]
         on_body += sum(label != "background" for label in labels)
         total += len(labels)
         on_face += label_at(pair.parsing, pair.pose[NOSE]) in ("face", "right_hand", "left_hand", "hair")
         assert ((pair.pose[:, :2] >= 0) & (pair.pose[:, :2] < 1)).all()
         assert (pair.pose[~seen] == 0).all()
         assert pair.pose[RIGHT_SHOULDER, 0] < pair.pose[LEFT_SHOULDER, 0]  # they face the camera
-    assert on_body > 0.97 * total
+    assert on_body > 0.99 * total
     assert on_face == len(rendered)
 
 

@@ -1,4 +1,4 @@
-"""Training pairs: a person in a garment, and another picture of that garment, with all truth.
+"""Training pairs: a person before and after a change of garment, and another picture of it, with all truth.
 
 `render_pair` makes one pair from a seed. `PairStream` makes many, and re-uses bodies in their
 draped clothes for several pairs with fresh fabrics, light, camera and background, because draping
@@ -28,7 +28,9 @@ from tryon.synthetic.prints import WORDS
 from tryon.synthetic.quality import quality_for
 from tryon.synthetic.shots import (
     FLOW_SIZE,
+    Setting,
     Shot,
+    arrange,
     photograph_person,
     photograph_product,
     trace_flow,
@@ -51,6 +53,9 @@ _PICTURE_ODDS = (0.5, 0.25, 0.25)
 _PEOPLE, _SCENES, _FABRICS = 10, 8, 24
 
 
+_Sized = tuple[Garment, Person]  # a garment and whom it was cut for
+
+
 @dataclass(frozen=True)
 class RenderedPair:
     """One training example; S is the side of the pictures.
@@ -59,6 +64,8 @@ class RenderedPair:
         image: (S, S, 3) uint8, a person wearing garment G: the target.
         parsing: (S, S) uint8, labels of `image`.
         pose: (18, 3) float32, OpenPose-18 joints in `image`.
+        before_image: (S, S, 3) uint8, the same person, pose, light and camera, but in another garment than G.
+        before_parsing: (S, S) uint8, labels of `before_image`.
         garment_image: (S, S, 3) uint8, another picture of G.
         garment_parsing, garment_pose: likewise, of `garment_image`.
         flow: (64, 64, 3) float16, see `shots.trace_flow`.
@@ -69,6 +76,8 @@ class RenderedPair:
     image: np.ndarray
     parsing: np.ndarray
     pose: np.ndarray
+    before_image: np.ndarray
+    before_parsing: np.ndarray
     garment_image: np.ndarray
     garment_parsing: np.ndarray
     garment_pose: np.ndarray
@@ -77,25 +86,37 @@ class RenderedPair:
     kind: int
 
 
+@dataclass(frozen=True)
+class _Look:
+    """What a garment is made of."""
+
+    fabric: np.ndarray
+    trim: Trim
+
+
 @dataclass
 class _Scene:
-    """Who wears what in both pictures of a pair; draped on first use, then kept."""
+    """Who wears what in the pictures of a pair; draped on first use, then kept."""
 
     category: str
     garment: Garment
     size: np.ndarray  # (V, 3), the body the garment was cut for
-    people: tuple[Person, Person]
-    others: tuple[Garment | None, Garment | None]
-    poses: tuple[Pose, Pose]
-    framings: tuple[str, str]
+    people: dict[str, Person]
+    outfits: dict[str, Outfit]
+    poses: dict[str, Pose]
+    framings: dict[str, str]
     kind: str
     uses: int = 0
-    dressed: dict[int, Dressed] = field(default_factory=dict)
+    dressed: dict[str, Dressed] = field(default_factory=dict)
     displayed: tuple[np.ndarray, np.ndarray] | None = None
 
     @property
     def slot(self) -> str:
         return "lower" if self.category == "lower" else "top"
+
+    @property
+    def other_slot(self) -> str:
+        return "top" if self.category == "lower" else "lower"
 
 
 class PairStream:
@@ -134,17 +155,26 @@ class PairStream:
         if scene is None or scene.uses >= self.reuse:
             scene = self._scenes[index] = self._new_scene()
         scene.uses += 1
-        fabric = self._fabric()
-        trim = random_trim(self._rng, fabric)
-        target = self._photograph(scene, 0, fabric, trim)
+        look = self._look()
+        calm = self._look(calm=True)  # of whatever else is worn
+        looks = {scene.slot: look, scene.other_slot: calm}
+        setting = arrange(self._dressed(scene, "target"), scene.framings["target"], self.size, self._rng, self.quality)
+        target = self._photograph(scene, "target", looks, setting)
+        worn_before = self._look()
+        while worn_before.fabric is look.fabric:  # nothing may tell what the next garment is made of
+            worn_before = self._look()
+        before = self._photograph(scene, "before", {**looks, scene.slot: worn_before}, setting)
         if scene.kind == "worn":
-            source = self._photograph(scene, 1, fabric, trim)
+            calm = self._look(calm=True)
+            source = self._photograph(scene, "source", {scene.slot: look, scene.other_slot: calm})
         else:
-            source = self._photograph_alone(scene, fabric, trim)
+            source = self._photograph_alone(scene, look)
         return RenderedPair(
             image=target.picture.image,
             parsing=target.picture.parsing,
             pose=target.pose,
+            before_image=before.picture.image,
+            before_parsing=before.picture.parsing,
             garment_image=source.picture.image,
             garment_parsing=source.picture.parsing,
             garment_pose=source.pose,
@@ -153,33 +183,28 @@ class PairStream:
             kind=KINDS_OF_PICTURE.index(scene.kind),
         )
 
-    def _photograph(self, scene: _Scene, which: int, fabric: np.ndarray, trim: Trim) -> Shot:
-        rng = self._rng
-        person, other = scene.people[which], scene.others[which]
-        lower_is_main = scene.slot == "lower"
-        main, rest = (scene.garment, scene.size), (other, person.vertices)
-        top, lower = (rest, main) if lower_is_main else (main, rest)
-        outfit = Outfit(*top, *lower)
-        if which not in scene.dressed:
-            scene.dressed[which] = dress(person, scene.poses[which], outfit, rng, self.quality)
-        dressed = scene.dressed[which]
-        clothes = []
-        for slot, garment in (("lower", outfit.lower), ("top", outfit.top)):
-            if garment is None:
-                continue
-            cloth, made_up = fabric, trim
-            if slot != scene.slot:
-                cloth = self._fabric(calm=True)
-                made_up = random_trim(rng, cloth)
-            clothes.append(cloth_surface(slot, garment, dressed.cloth[slot], cloth, made_up))
-        framing = scene.framings[which]
-        return photograph_person(dressed, clothes, scene.slot, framing, self.size, rng, self.quality)
+    def _dressed(self, scene: _Scene, role: str) -> Dressed:
+        if role not in scene.dressed:
+            worn = (scene.people[role], scene.poses[role], scene.outfits[role])
+            scene.dressed[role] = dress(*worn, self._rng, self.quality)
+        return scene.dressed[role]
 
-    def _photograph_alone(self, scene: _Scene, fabric: np.ndarray, trim: Trim) -> Shot:
+    def _photograph(self, scene: _Scene, role: str, looks: dict[str, _Look], setting: Setting | None = None) -> Shot:
+        dressed, outfit = self._dressed(scene, role), scene.outfits[role]
+        if setting is None:
+            setting = arrange(dressed, scene.framings[role], self.size, self._rng, self.quality)
+        clothes = [
+            cloth_surface(slot, garment, dressed.cloth[slot], looks[slot].fabric, looks[slot].trim)
+            for slot, garment in (("lower", outfit.lower), ("top", outfit.top))
+            if garment is not None
+        ]
+        return photograph_person(dressed, clothes, scene.slot, setting, self.size, self.quality)
+
+    def _photograph_alone(self, scene: _Scene, look: _Look) -> Shot:
         if scene.displayed is None:
             scene.displayed = display(scene.garment, scene.size, self._rng, self.quality)
         vertices, joints = scene.displayed
-        surface = cloth_surface(scene.slot, scene.garment, vertices, fabric, trim)
+        surface = cloth_surface(scene.slot, scene.garment, vertices, look.fabric, look.trim)
         flat = scene.kind == "flat"
         return photograph_product(surface, joints, scene.category, flat, self.size, self._rng, self.quality)
 
@@ -191,25 +216,33 @@ class PairStream:
         first = self._person()
         second = first if rng.random() < 0.4 else self._person()
         sizer = first if rng.random() < 0.6 else self._person()
-
-        def companion() -> Garment | None:
-            if category == "dress":
-                return None
-            return self._garment("lower" if category == "upper" else "upper")
-
-        def framing() -> str:
-            return str(rng.choice(_FRAMINGS, p=_FRAMING_ODDS[category]))
-
+        garment = self._garment(category)
+        pose, framing = random_pose(rng), str(rng.choice(_FRAMINGS, p=_FRAMING_ODDS[category]))
+        others = [None if category == "dress" else self._other(category, person) for person in (first, second)]
         return _Scene(
             category=category,
-            garment=self._garment(category),
+            garment=garment,
             size=sizer.vertices,
-            people=(first, second),
-            others=(companion(), companion()),
-            poses=(random_pose(rng), random_pose(rng)),
-            framings=(framing(), framing()),
+            people={"target": first, "before": first, "source": second},
+            outfits={
+                "target": _outfit(category, (garment, sizer), others[0]),
+                "before": self._worn_before(category, first, others[0]),
+                "source": _outfit(category, (garment, sizer), others[1]),
+            },
+            poses={"target": pose, "before": pose, "source": random_pose(rng)},
+            framings={"target": framing, "source": str(rng.choice(_FRAMINGS, p=_FRAMING_ODDS[category]))},
             kind=str(rng.choice(KINDS_OF_PICTURE, p=_PICTURE_ODDS)),
         )
+
+    def _other(self, category: str, person: Person) -> _Sized:
+        return self._garment("lower" if category == "upper" else "upper"), person
+
+    def _worn_before(self, category: str, person: Person, other: _Sized | None) -> Outfit:
+        """Another garment of the category; for a dress just as often a top and a bottom."""
+        if category == "dress" and self._rng.random() < 0.5:
+            category, other = "upper", self._other("upper", person)
+        sizer = person if self._rng.random() < 0.6 else self._person()
+        return _outfit(category, (self._garment(category), sizer), other)
 
     def _person(self) -> Person:
         index = int(self._rng.integers(_PEOPLE))
@@ -223,6 +256,10 @@ class PairStream:
         number = int(self._rng.integers(_GARMENTS_PER_KIND)) + _FIRST_GARMENT[self.split]
         return tailor(kind, number, self.quality.cloth_level)
 
+    def _look(self, calm: bool = False) -> _Look:
+        fabric = self._fabric(calm)
+        return _Look(fabric, random_trim(self._rng, fabric))
+
     def _fabric(self, calm: bool = False) -> np.ndarray:
         """A fabric from the shelf, or a new one; calm ones let the other garment speak."""
         rng, side, words = self._rng, self.quality.fabric_texture, WORDS[self.split]
@@ -234,6 +271,13 @@ class PairStream:
         if fabric is None or self.reuse == 1 or rng.random() < 0.2:
             fabric = self._fabrics[index] = make_fabric(rng, side, words=words)
         return fabric
+
+
+def _outfit(category: str, main: _Sized, other: _Sized | None) -> Outfit:
+    """A garment of a category and what else is worn, each with whom it was cut for."""
+    (garment, sizer), (rest, wearer) = main, other or (None, None)
+    main, rest = (garment, sizer.vertices), (rest, wearer and wearer.vertices)
+    return Outfit(*rest, *main) if category == "lower" else Outfit(*main, *rest)
 
 
 def render_pair(seed: int, size: int = 256, split: str = "train") -> RenderedPair:

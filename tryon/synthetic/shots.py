@@ -15,6 +15,7 @@ from tryon.synthetic.scene import (
     random_light,
     studio_light,
 )
+from tryon.synthetic.shade import Light
 
 FLOW_SIZE = 64
 _PRODUCT_DISTANCE = 60.0  # dm
@@ -48,41 +49,68 @@ def _pose_in_frame(joints: np.ndarray, camera: Camera, face: bool = True) -> np.
     return np.where(inside[:, None], pose, 0).astype(np.float32)
 
 
-def photograph_person(
-    dressed: Dressed,
-    clothes: list[Surface],
-    garment_slot: str,
-    framing: str,
-    size: int,
-    rng: np.random.Generator,
-    quality: Quality,
-) -> Shot:
-    """Photograph a dressed person in random surroundings.
+@dataclass(frozen=True)
+class Setting:
+    """All of a picture of a person but the person: the same setting twice shows nothing else changed.
+
+    Attributes:
+        camera, light: who looks, in what light.
+        background: (N, N, 3) float32 linear RGB, N = size * quality.supersampling.
+        exposure: factor on all light.
+        grain: seed of the sensor's noise.
+    """
+
+    camera: Camera
+    light: Light
+    background: np.ndarray
+    exposure: float
+    grain: int
+
+
+def arrange(dressed: Dressed, framing: str, size: int, rng: np.random.Generator, quality: Quality) -> Setting:
+    """Random surroundings for a person.
 
     Args:
         dressed: who stands there.
-        clothes: their garments, see `cloth_surface`.
-        garment_slot: name of the garment of interest among them.
         framing: see `frame_person`.
         size: side of the picture in pixels.
         rng: camera, background, light, exposure and noise.
         quality: detail of the picture.
     """
-    camera = frame_person(dressed.posed, dressed.joints, framing, rng)
-    background = random_background(rng, size * quality.supersampling)
-    light = random_light(rng)
+    return Setting(
+        camera=frame_person(dressed.posed, dressed.joints, framing, rng),
+        background=random_background(rng, size * quality.supersampling),
+        light=random_light(rng),
+        exposure=rng.uniform(0.8, 1.2),
+        grain=int(rng.integers(2**32)),
+    )
+
+
+def photograph_person(
+    dressed: Dressed, clothes: list[Surface], garment_slot: str, setting: Setting, size: int, quality: Quality
+) -> Shot:
+    """Photograph a dressed person.
+
+    Args:
+        dressed: who stands there.
+        clothes: their garments, see `cloth_surface`.
+        garment_slot: name of the garment of interest among them.
+        setting: where, see `arrange`.
+        size: side of the picture in pixels.
+        quality: detail of the picture.
+    """
     picture = take_picture(
         [*dressed.body, *clothes],
-        camera,
-        light,
-        background,
+        setting.camera,
+        setting.light,
+        setting.background,
         size,
         quality,
-        exposure=rng.uniform(0.8, 1.2),
-        noise_rng=rng,
+        exposure=setting.exposure,
+        noise_rng=np.random.default_rng(setting.grain),
     )
     garment = next(surface for surface in clothes if surface.name == garment_slot)
-    return Shot(picture, _pose_in_frame(dressed.joints, camera), garment)
+    return Shot(picture, _pose_in_frame(dressed.joints, setting.camera), garment)
 
 
 def lay_out(points: np.ndarray, joints: np.ndarray, flat: bool, turn: float) -> tuple[np.ndarray, np.ndarray]:

@@ -21,6 +21,8 @@ FIELDS = (
     "image",
     "parsing",
     "pose",
+    "before_image",
+    "before_parsing",
     "garment_image",
     "garment_parsing",
     "garment_pose",
@@ -88,8 +90,9 @@ class PairDataset(torch.utils.data.Dataset):
     """Shards of rendered pairs, read through memory maps.
 
     A shard is a folder of arrays of n pairs of side S: `image`, `parsing`, `pose` of the person wearing the
-    garment; `garment_image`, `garment_parsing`, `garment_pose` of the picture that the garment is taken from;
-    `flow`, `category`, `kind`. `tryon.synthetic.render` writes them.
+    garment; `before_image`, `before_parsing` of the same scene in another garment; `garment_image`, `garment_parsing`,
+    `garment_pose` of the picture that the garment is taken from; `flow`, `category`, `kind`. `tryon.synthetic.render`
+    writes them.
 
     Args:
         folder: folder of shards; unfinished ones (`*.tmp`) are left out.
@@ -126,7 +129,10 @@ class PairDataset(torch.utils.data.Dataset):
             _recolour(row, category, rng)
         image, parsing = _resized(row["image"], row["parsing"], self.size)
         margin = rng.uniform(0.06, 0.2) if self.augment else 0.1
-        agnostic, hidden = make_agnostic(image, parsing, row["pose"], category, margin)
+        # What is hidden follows from what was worn before, as in use; were it the target, its outline would tell the
+        # network how wide and long the new garment is.
+        before = _resized(row["before_image"], row["before_parsing"], self.size)
+        agnostic, hidden = make_agnostic(*before, row["pose"], category, margin)
         garment = cut_out_garment(row["garment_image"], row["garment_parsing"], category)
         garment, garment_pose, window = frame_garment(
             garment, row["garment_parsing"], row["garment_pose"], category, self.size
