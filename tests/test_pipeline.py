@@ -226,3 +226,18 @@ def test_masks_that_cannot_be_meant_are_refused(pipeline, person_file, garment_f
     everything[0] = 0
     warnings = pipeline.prepare(person, garment, "upper", mask=Image.fromarray(everything)).warnings
     assert any("head" in warning for warning in warnings)
+
+
+def test_every_step_is_told_and_an_exception_there_ends_the_work(tiny):
+    told = []
+    run(tiny, conditions(), 0, on_step=lambda *step: told.append(step))
+    assert told == [(name, done, 2) for name in SIZES for done in (1, 2)]
+
+    def stop(name: str, done: int, steps: int) -> None:
+        if (name, done) == ("sr256", 1):
+            raise KeyboardInterrupt
+
+    stages = tiny.sample(conditions(), num_inference_steps=2, on_step=stop)
+    assert next(stages)[0] == "base"
+    with pytest.raises(KeyboardInterrupt):
+        next(stages)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import cv2
@@ -194,10 +194,13 @@ class TryOnPipeline(DiffusionPipeline):
         guidance_scale: float | None = None,
         generator: torch.Generator | list[torch.Generator] | None = None,
         mask: Image.Image | list[Image.Image | None] | None = None,
+        on_step: Callable[[str, int, int], None] | None = None,
     ) -> Iterator[Stage]:
         """The same as `__call__`, yielding after each stage so that progress can be shown.
 
-        Args and errors are those of `__call__`.
+        Args and errors are those of `__call__`, and
+            on_step: called after each step with the stage, the steps done and the steps to do; an exception that it
+                raises ends the work.
         """
         persons, garments, categories, masks = _broadcast(person_image, garment_image, category, mask)
         persons, garments = ([read_image(image) for image in images] for images in (persons, garments))
@@ -213,7 +216,7 @@ class TryOnPipeline(DiffusionPipeline):
 
         shares = None
         for name, samples, said in self.sample(
-            conditions, num_inference_steps=steps, guidance_scale=scale, generator=generators
+            conditions, num_inference_steps=steps, guidance_scale=scale, generator=generators, on_step=on_step
         ):
             shares = shares if said is None else said
             seconds[name] = time.perf_counter() - started - sum(seconds.values())
@@ -252,13 +255,10 @@ class TryOnPipeline(DiffusionPipeline):
         if shares is not None:
             return [cv2.resize(m.numpy(), (n, n)) > 0.5 for m, n in zip(shares, sides, strict=True)]
         squares = [
-            cv2.resize(square, (INPUT_SIDE, INPUT_SIDE), interpolation=cv2.INTER_AREA)
-            for square in to_images(samples)
+            cv2.resize(square, (INPUT_SIDE, INPUT_SIDE), interpolation=cv2.INTER_AREA) for square in to_images(samples)
         ]
         seen = annotate(self.annotator, squares)
-        return [
-            a.parsing(n) == LABEL[p.category] for a, n, p in zip(seen, sides, prepared, strict=True)
-        ]
+        return [a.parsing(n) == LABEL[p.category] for a, n, p in zip(seen, sides, prepared, strict=True)]
 
     @torch.inference_mode()
     def sample(
@@ -268,6 +268,7 @@ class TryOnPipeline(DiffusionPipeline):
         num_inference_steps: int | Sequence[int] | None = None,
         guidance_scale: float | None = None,
         generator: torch.Generator | list[torch.Generator] | None = None,
+        on_step: Callable[[str, int, int], None] | None = None,
     ) -> Iterator[tuple[str, torch.Tensor, torch.Tensor | None]]:
         """Run the cascade on ready conditions.
 
@@ -276,6 +277,7 @@ class TryOnPipeline(DiffusionPipeline):
             num_inference_steps: as in `__call__`.
             guidance_scale: as in `__call__`.
             generator: as in `__call__`.
+            on_step: as in `stream`.
 
         Yields:
             Name of the stage; its (N, 3, S, S) result, float32 in [-1, 1], S = 128, 256, 1024; and where it shows the
@@ -297,11 +299,15 @@ class TryOnPipeline(DiffusionPipeline):
             levels = [noise[0], noise[0]] + ([] if result is None else [noise[1]])
             low_res = None if result is None else upsample(result, size)
             given = conditions.resize(size)
-            result, share = self._sample_parallel(unet, given, low_res, levels, count, scale, generators)
+            scheduler = self._scheduler(count)
+            timesteps = self._timesteps(scheduler, name, on_step)
+            result, share = self._sample_parallel(unet, given, low_res, levels, scheduler, timesteps, scale, generators)
             # What the photograph shows outside the hidden region is known better than any network can repeat it.
             result = given.with_known(result)
             yield name, result.float().cpu(), share
-        result = self._super_resolve(result, noise[2], steps[2], scale, generators)
+        scheduler = self._scheduler(steps[2])
+        timesteps = self._timesteps(scheduler, "sr1024", on_step)
+        result = self._super_resolve(result, noise[2], scheduler, timesteps, scale, generators)
         yield "sr1024", result.float().cpu(), None
 
     def check_steps(self, num_inference_steps: int | Sequence[int] | None) -> tuple[int, int, int]:
@@ -325,13 +331,23 @@ class TryOnPipeline(DiffusionPipeline):
         scheduler.set_timesteps(count, device=self._execution_device)
         return scheduler
 
+    def _timesteps(
+        self, scheduler: SchedulerMixin, name: str, on_step: Callable[[str, int, int], None] | None
+    ) -> Iterator[torch.Tensor]:
+        """The scheduler's time steps, each told to `on_step` when it is done."""
+        for done, step in enumerate(self.progress_bar(scheduler.timesteps), start=1):
+            yield step
+            if on_step is not None:
+                on_step(name, done, len(scheduler.timesteps))
+
     def _sample_parallel(
         self,
         unet: ParallelUNet,
         conditions: Conditions,
         low_res: torch.Tensor | None,
         levels: list[float],
-        count: int,
+        scheduler: SchedulerMixin,
+        timesteps: Iterator[torch.Tensor],
         scale: float,
         generators: list[torch.Generator | None],
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
@@ -356,13 +372,10 @@ class TryOnPipeline(DiffusionPipeline):
             low_res = torch.cat([low_res, torch.zeros_like(low_res)][: len(branches)])
         features = None
         if not unet.config.garment_time_conditioning:
-            features = unet.encode_garment(
-                given.agnostic, given.garment, given.person_pose, given.garment_pose, level
-            )
+            features = unet.encode_garment(given.agnostic, given.garment, given.person_pose, given.garment_pose, level)
 
-        scheduler = self._scheduler(count)
         latents = _noise(shape, generators, device) * scheduler.init_noise_sigma
-        for step in self.progress_bar(scheduler.timesteps):
+        for step in timesteps:
             inputs = scheduler.scale_model_input(latents, step).to(dtype).repeat(len(branches), 1, 1, 1)
             time_ = (step / scheduler.config.num_train_timesteps).expand(len(inputs)).to(device)
             out = unet(
@@ -405,7 +418,8 @@ class TryOnPipeline(DiffusionPipeline):
         self,
         image: torch.Tensor,
         level: float,
-        count: int,
+        scheduler: SchedulerMixin,
+        timesteps: Iterator[torch.Tensor],
         scale: float,
         generators: list[torch.Generator | None],
     ) -> torch.Tensor:
@@ -417,9 +431,8 @@ class TryOnPipeline(DiffusionPipeline):
         n = len(image)
         levels = torch.full((n,), level, device=device)
         noised = augment(low_res, levels, _noise(shape, generators, device))
-        scheduler = self._scheduler(count)
         latents = _noise(shape, generators, device) * scheduler.init_noise_sigma
-        for step in self.progress_bar(scheduler.timesteps):
+        for step in timesteps:
             inputs = scheduler.scale_model_input(latents, step)
             time_ = (step / scheduler.config.num_train_timesteps).expand(n).to(device)
             out = _tiled(unet, inputs.to(dtype), time_, noised.to(dtype), levels)
@@ -473,9 +486,7 @@ def _broadcast(
     return persons, garments, categories, masks
 
 
-def _generators(
-    generator: torch.Generator | list[torch.Generator] | None, n: int
-) -> list[torch.Generator | None]:
+def _generators(generator: torch.Generator | list[torch.Generator] | None, n: int) -> list[torch.Generator | None]:
     """One generator per picture."""
     if not isinstance(generator, list):
         return [generator] * n
@@ -490,9 +501,7 @@ def _noise(
     device: torch.device,
 ) -> torch.Tensor:
     """(N, *shape) standard normal, each picture from its own generator; drawn on the generator's device."""
-    draws = [
-        torch.randn(shape, generator=g, device=device if g is None else g.device) for g in generators
-    ]
+    draws = [torch.randn(shape, generator=g, device=device if g is None else g.device) for g in generators]
     return torch.stack([d.to(device) for d in draws])
 
 
