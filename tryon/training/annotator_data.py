@@ -10,13 +10,13 @@ import cv2
 import numpy as np
 from torch.utils.data import Dataset
 
+from tryon.preprocessing.annotation import INPUT_SIDE
 from tryon.preprocessing.parsing import ARMS, GARMENTS, HANDS, HEAD, LEGS, SHOES, label_mask
 from tryon.preprocessing.parsing import MIRRORED as MIRRORED_LABELS
 from tryon.preprocessing.pose import mirror_pose
 from tryon.training.backgrounds import background, cloudy, cover
 from tryon.training.data import find_shards
 
-SIZE = 256  # pixels of a training picture
 PHOTO_SHARE = 0.15  # of the stream, where there are photographs
 SKIN = ("face", "torso_skin", *ARMS, *HANDS, *LEGS)
 WORN = (*(((name,), 0.5) for name in GARMENTS), (SHOES, 0.2), (("hair",), 0.15))
@@ -68,46 +68,53 @@ class Augmented(Dataset):
         seed: of the stream.
         photos: outlined photographs of garments, the source of `PHOTO_SHARE` of the stream. Their joints are not known:
             every confidence is -1.
+        size: side of the pictures in pixels, even.
     """
 
     def __init__(
-        self, shards: list[Shard], textures: np.ndarray | None, seed: int, photos: Sequence[Shard] = ()
+        self,
+        shards: list[Shard],
+        textures: np.ndarray | None,
+        seed: int,
+        photos: Sequence[Shard] = (),
+        size: int = INPUT_SIDE,
     ) -> None:
-        self.shards, self.textures, self.seed, self.photos = shards, textures, seed, photos
+        self.shards, self.textures, self.seed, self.photos, self.size = shards, textures, seed, photos, size
 
     def __len__(self) -> int:
         return 2**31
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(SIZE, SIZE, 3) uint8 RGB, (SIZE / 2, SIZE / 2) uint8 parsing, (18, 3) float32 pose."""
+        """(S, S, 3) uint8 RGB, (S / 2, S / 2) uint8 parsing, (18, 3) float32 pose; S is `size`."""
         rng = np.random.default_rng((self.seed, index))
         image, parsing, pose = (np.array(part) for part in self._draw(rng))
         for names, chance in WORN:
             if rng.random() < chance:
-                image = refabric(image, label_mask(parsing, names), self._patch(rng))
+                image = refabric(image, label_mask(parsing, names), self._patch(rng, image.shape[0]))
         for names in (GARMENTS, SKIN):
             if rng.random() < 0.4:
                 image = uneven(image, label_mask(parsing, names), rng)
         if rng.random() < 0.5:
             image, parsing, pose = image[:, ::-1], MIRRORED_LABELS[parsing[:, ::-1]], mirror_pose(pose)
-        matrix = random_affine(parsing, rng)
+        matrix = random_affine(parsing, self.size, rng)
         keep = rng.random() < 0.3
-        patch = partial(self._patch, rng, image.shape[0])
+        patch = partial(self._patch, rng, self.size)
         border = rng.choice([255, 127, rng.integers(256)])
-        canvas = np.full_like(image, border) if keep else background(image.shape[0], patch, rng)
+        frame = (self.size, self.size)
+        canvas = np.full((*frame, 3), border, np.uint8) if keep else background(self.size, patch, rng)
         alpha = np.ones(parsing.shape, np.float32) if keep else (parsing > 0).astype(np.float32)
         if not keep and rng.random() < 0.07:  # nobody and nothing there
             alpha[:], parsing, pose = 0, np.zeros_like(parsing), np.zeros_like(pose)
-        frame = (SIZE, SIZE)
         alpha = cv2.warpAffine(alpha, matrix, frame)[..., None]
         image = cv2.warpAffine(np.ascontiguousarray(image), matrix, frame, borderMode=cv2.BORDER_REPLICATE)
         image = (canvas + alpha * (image.astype(np.float32) - canvas)).astype(np.uint8)
         half = np.diag([0.5, 0.5]) @ matrix
         half[:, 2] -= 0.25  # centres of pixels, not corners
-        parsing = cv2.warpAffine(parsing, half, (SIZE // 2, SIZE // 2), flags=cv2.INTER_NEAREST)
+        source = parsing.shape[0]
+        parsing = cv2.warpAffine(parsing, half, (self.size // 2, self.size // 2), flags=cv2.INTER_NEAREST)
         if rng.random() < 0.15:
-            cover(image, parsing, partial(self._patch, rng), rng)
-        return photometric(image, rng), parsing, move_pose(pose, matrix)
+            cover(image, parsing, patch, rng)
+        return photometric(image, rng), parsing, move_pose(pose, matrix, source, self.size)
 
     def _draw(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         shards = self.photos if self.photos and rng.random() < PHOTO_SHARE else self.shards
@@ -116,7 +123,7 @@ class Augmented(Dataset):
         shard = int(np.searchsorted(ends, index, side="right"))
         return shards[shard][index - int(ends[shard]) + len(shards[shard])]
 
-    def _patch(self, rng: np.random.Generator, size: int = SIZE) -> np.ndarray:
+    def _patch(self, rng: np.random.Generator, size: int) -> np.ndarray:
         """A piece of some picture, too close up to tell what it shows, blown up to `size`."""
         if self.textures is not None and rng.random() < 0.7:
             source, widest = self.textures[rng.integers(len(self.textures))], 3
@@ -158,12 +165,12 @@ def uneven(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.
     return image
 
 
-def random_affine(parsing: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def random_affine(parsing: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
     """(2, 3) matrix from source to output pixels: more often a mild change than a strong one."""
     rows, columns = np.nonzero(parsing)
-    centre = (columns.mean(), rows.mean()) if len(rows) else (SIZE / 2, SIZE / 2)
+    centre = (columns.mean(), rows.mean()) if len(rows) else (parsing.shape[0] / 2,) * 2
     mild = rng.random() < 0.6
-    scale = math.exp(rng.uniform(-0.15, 0.15) if mild else rng.uniform(-0.8, 0.45)) * SIZE / parsing.shape[0]
+    scale = math.exp(rng.uniform(-0.15, 0.15) if mild else rng.uniform(-0.8, 0.45)) * size / parsing.shape[0]
     matrix = cv2.getRotationMatrix2D(centre, rng.normal(0, 3 if mild else 8), scale)
     if not label_mask(parsing, HEAD).any():
         # real garments come wider and narrower, longer and shorter than rendered ones
@@ -172,16 +179,22 @@ def random_affine(parsing: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         matrix[:, 2] += matrix[:, :2] @ (around - around * [stretch, 1 / stretch])
         matrix[:, :2] *= [stretch, 1 / stretch]
     reach = 0.04 if mild else 0.2
-    start = np.array(centre) * SIZE / parsing.shape[0] if mild else np.array([SIZE / 2, SIZE / 2])
-    matrix[:, 2] += start - centre + rng.uniform(-reach, reach, 2) * SIZE
+    start = np.array(centre) * size / parsing.shape[0] if mild else np.array([size / 2, size / 2])
+    matrix[:, 2] += start - centre + rng.uniform(-reach, reach, 2) * size
     return matrix
 
 
-def move_pose(pose: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """The pose after an affine change of its square picture: joints that leave it are missing, unknown ones stay so."""
-    scale = SIZE  # both frames are SIZE wide, and the matrix is in their pixels
+def move_pose(pose: np.ndarray, matrix: np.ndarray, source: int, size: int) -> np.ndarray:
+    """The pose after an affine change of its square picture: joints that leave it are missing, unknown ones stay so.
+
+    Args:
+        pose: (18, 3): x, y in [0, 1], confidence.
+        matrix: (2, 3), pixels to pixels.
+        source: side of the picture before in pixels.
+        size: side of the picture after.
+    """
     moved = pose.copy()
-    moved[:, :2] = ((pose[:, :2] * scale - 0.5) @ matrix[:, :2].T + matrix[:, 2] + 0.5) / scale
+    moved[:, :2] = ((pose[:, :2] * source - 0.5) @ matrix[:, :2].T + matrix[:, 2] + 0.5) / size
     gone = (pose[:, 2] <= 0) | (moved[:, :2] < 0).any(1) | (moved[:, :2] >= 1).any(1)
     moved[gone] = 0
     moved[pose[:, 2] < 0, 2] = -1
@@ -215,11 +228,11 @@ def photometric(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def read_textures(folder: Path) -> np.ndarray:
-    """(n, SIZE, SIZE, 3) uint8 of all pictures in a folder, their middle square."""
+    """(n, 256, 256, 3) uint8 of all pictures in a folder, their middle square."""
     pictures = []
     for path in sorted(folder.glob("*.*g")):  # jpg, jpeg, png
         picture = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
         side = min(picture.shape[:2])
         top, left = (picture.shape[0] - side) // 2, (picture.shape[1] - side) // 2
-        pictures.append(cv2.resize(picture[top : top + side, left : left + side], (SIZE, SIZE)))
+        pictures.append(cv2.resize(picture[top : top + side, left : left + side], (256, 256)))
     return np.stack(pictures)

@@ -116,12 +116,16 @@ class Run:
         preset: key of `PRESETS`.
         learning_rate: peak of the schedule.
         device: torch device.
+        initial: annotator to start from instead of from chance.
     """
 
-    def __init__(self, folder: Path, preset: str, learning_rate: float, device: str) -> None:
+    def __init__(
+        self, folder: Path, preset: str, learning_rate: float, device: str, initial: Path | None = None
+    ) -> None:
         self.folder, self.learning_rate = folder, learning_rate
         torch.manual_seed(0)
-        self.model = Annotator(**PRESETS[preset]).to(device, memory_format=torch.channels_last).train()
+        model = Annotator(**PRESETS[preset]) if initial is None else Annotator.from_pretrained(initial)
+        self.model = model.to(device, memory_format=torch.channels_last).train()
         self.optimizer = torch.optim.AdamW(self.model.parameters(), learning_rate, betas=(0.9, 0.98), weight_decay=0.02)
         self.average = AveragedModel(self.model, multi_avg_fn=average_in)
         self.seen, self.steps, self.seconds = 0, 0, 0.0
@@ -170,11 +174,11 @@ def train(arguments: argparse.Namespace) -> None:
     """The training loop."""
     cv2.setNumThreads(0)  # the cores belong to the training; and a forked worker cannot use its parent's threads
     arguments.out.mkdir(parents=True, exist_ok=True)
-    run = Run(arguments.out, arguments.preset, arguments.learning_rate, arguments.device)
+    run = Run(arguments.out, arguments.preset, arguments.learning_rate, arguments.device, arguments.initial)
     textures = read_textures(arguments.textures) if arguments.textures else None
     validation = open_shards(arguments.validation) if arguments.validation else []
     photos = open_shards(arguments.photos) if arguments.photos else []
-    stream = Augmented(open_shards(arguments.data), textures, arguments.seed, photos)
+    stream = Augmented(open_shards(arguments.data), textures, arguments.seed, photos, arguments.size)
     losses: list[float] = []
     begun = saved = time.monotonic()
     began_at = run.seconds
@@ -213,6 +217,8 @@ def main() -> None:
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--interval-minutes", type=float, default=2.0)
     parser.add_argument("--workers", type=int, default=1, help="processes that prepare pictures")
+    parser.add_argument("--size", type=int, default=256, help="side of the pictures; small ones are fast to begin with")
+    parser.add_argument("--initial", type=Path, help="annotator whose weights to start from")
     parser.add_argument("--seed", type=int, default=0, help="of the stream of pictures")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     train(parser.parse_args())
