@@ -196,21 +196,22 @@ def shard(tmp_path) -> Path:
     return folder
 
 
-def test_augmentation_keeps_picture_labels_and_joints_together(shard):
-    stream = Augmented(open_shards(shard.parent), None, seed=0)
+@pytest.mark.parametrize("size", [256, 128])
+def test_augmentation_keeps_picture_labels_and_joints_together(shard, size):
+    stream = Augmented(open_shards(shard.parent), None, seed=0, size=size)
     checked = 0
     for index in range(60):
         image, parsing, pose = stream[index]
-        assert image.shape == (256, 256, 3)
-        assert parsing.shape == (128, 128)
+        assert image.shape == (size, size, 3)
+        assert parsing.shape == (size // 2, size // 2)
         for joint, label in ((2, "right_arm"), (5, "left_arm")):
             if pose[joint, 2] > 0:
-                x, y = (pose[joint, :2] * 128).astype(int)
-                covered = LABEL["left_arm" if label == "right_arm" else "right_arm"]
-                assert parsing[y, x] in (LABEL[label], covered)
+                x, y = (pose[joint, :2] * len(parsing)).astype(int)
+                covered = (LABEL["left_arm" if label == "right_arm" else "right_arm"], LABEL["background"])
+                assert parsing[y, x] in (LABEL[label], *covered)
                 checked += parsing[y, x] == LABEL[label]
     assert checked > 60
-    again = Augmented(open_shards(shard), None, seed=0)[7]
+    again = Augmented(open_shards(shard), None, seed=0, size=size)[7]
     assert all(np.array_equal(a, b) for a, b in zip(stream[7], again, strict=True)), "item i is always the same"
     with pytest.raises(ValueError, match="No shards of pairs"):
         open_shards(shard / "nothing")
