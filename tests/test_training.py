@@ -1,14 +1,13 @@
 """Training learns, goes on where it stopped, and evaluation measures what it says."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from skimage.metrics import structural_similarity
 
 from tryon.conditions import CATEGORIES
@@ -20,7 +19,9 @@ pytest.importorskip("numba", reason="rendering needs the extra: pip install -e '
 
 from tryon.synthetic.render import plan_shards, render_dataset
 from tryon.training.data import CropDataset, PairDataset, batches, collate, collate_crops
-from tryon.training.train import Objective, make_model, ssim_map
+from tryon.training.objective import Objective, ssim_map
+from tryon.training.recipes import recipe_for
+from tryon.training.train import make_model, parse_arguments, train
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +90,15 @@ def test_crops_are_pieces_of_the_pictures(shards):
     assert any((windows == c).all((2, 3, 4)).any() for c in (crop, crop[:, ::-1]))
 
 
-@pytest.mark.parametrize(("stage", "preset"), [("position", "tiny-128"), ("base", "tiny-128"), ("sr1024", "tiny-1024")])
+STAGES_AND_PRESETS = [
+    ("position", "tiny-128"),
+    ("base", "tiny-128"),
+    ("base", "tiny-paper-128"),
+    ("sr1024", "tiny-1024"),
+]
+
+
+@pytest.mark.parametrize(("stage", "preset"), STAGES_AND_PRESETS)
 def test_a_network_learns_one_batch(shards, stage, preset):
     torch.manual_seed(0)
     if stage != "sr1024":
@@ -98,35 +107,82 @@ def test_a_network_learns_one_batch(shards, stage, preset):
     else:
         dataset = CropDataset(shards, 64)
         batch = collate_crops([dataset[i] for i in range(0, 128, 32)])
-    model, objective = make_model(stage, preset), Objective(stage, None, 0)
+    model, objective = make_model(stage, preset), Objective(stage, recipe_for(preset))
+    network = model.locator if stage == "position" else model
 
     def score() -> float:
         """Mean loss over the same draws of noise and time."""
-        fixed = Objective(stage, None, 1)
         with torch.no_grad():
-            return float(np.mean([float(fixed(model, batch)["loss"]) for _ in range(8)]))
+            return float(np.mean([float(objective(network, batch, seed)["loss"]) for seed in range(8)]))
 
     before = score()
-    optimizer = torch.optim.Adam(model.parameters(), 3e-3)
-    for _ in range(60):
-        objective(model, batch)["loss"].backward()
+    optimizer = torch.optim.Adam(network.parameters(), 3e-3)
+    for seed in range(60):
+        objective(network, batch, 100 + seed)["loss"].backward()
         optimizer.step()
         optimizer.zero_grad()
     after = score()
     assert after < (0.97 if stage == "sr1024" else 0.75) * before, (before, after)
 
 
-def test_a_stopped_run_goes_on_from_its_checkpoint(shards, tmp_path):
+def test_the_second_stage_learns_to_finish_what_the_first_hands_over(shards):
+    """Most batches start from the real first stage, and every draw follows from the seed."""
+    dataset = PairDataset(shards, 256, augment=False)
+    batch = collate([dataset[i] for i in range(2)])
+    previous = make_model("base", "tiny-128").eval()
+    objective = Objective("sr256", recipe_for("tiny-256"), previous)
+    truth = torch.nn.functional.interpolate(batch.target, scale_factor=0.5, mode="area")
+    truth = torch.nn.functional.interpolate(truth, scale_factor=2.0, mode="bilinear").clamp(-1, 1)
+    hidden = batch.conditions.hidden.expand_as(truth)
+    handed = []
+    for seed in range(12):
+        objective.generator.manual_seed(seed)
+        handed.append(not torch.allclose(objective.low_res(batch)[hidden], truth[hidden], atol=1e-4))
+    assert 3 <= sum(handed) <= 11
+    model = make_model("sr256", "tiny-256")
+    assert torch.equal(objective(model, batch, 5)["loss"], objective(model, batch, 5)["loss"])
+
+
+def test_a_stopped_run_repeats_the_uninterrupted_one_bit_for_bit(shards, tmp_path):
     command = [
-        sys.executable, "-m", "tryon.training.train", "--stage", "base", "--preset", "tiny-128", "--data", str(shards),
-        "--out", str(tmp_path), "--batch-size", "4", "--interval", "4", "--workers", "0", "--minutes", "5",
+        "--stage", "base", "--preset", "tiny-128", "--data", str(shards),
+        "--batch-size", "2", "--interval", "4", "--workers", "0", "--pictures", "8",
     ]  # fmt: skip
-    for pictures in (4, 8):
-        subprocess.run([*command, "--pictures", str(pictures)], check=True, capture_output=True, timeout=240)
-    log = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    assert [line["seen"] for line in log] == [4, 8]
-    assert (tmp_path / "ema" / "diffusion_pytorch_model.safetensors").exists()
-    assert (tmp_path / "samples.png").exists()
+    for name, *limits in (("whole",), ("stopped", "--minutes", "0"), ("stopped",)):
+        train(parse_arguments([*command, "--out", str(tmp_path / name), *limits]))
+    logs = {name: (tmp_path / name / "log.jsonl").read_text().splitlines() for name in ("whole", "stopped")}
+    assert [json.loads(line)["seen"] for line in logs["stopped"]] == [2, 6, 8]
+    assert [json.loads(line)["seen"] for line in logs["whole"]] == [4, 8]
+    weights = [load_file(tmp_path / name / "ema" / "diffusion_pytorch_model.safetensors") for name in logs]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    assert (tmp_path / "whole" / "samples.png").exists()
+
+
+def test_gradients_add_up_to_those_of_a_larger_batch(shards, tmp_path):
+    """Two accumulated steps are one update."""
+    options = parse_arguments([
+        "--stage", "position", "--preset", "tiny-128", "--data", str(shards), "--out", str(tmp_path),
+        "--batch-size", "2", "--accumulate", "2", "--workers", "0", "--pictures", "8",
+    ])  # fmt: skip
+    train(options)
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    assert state["seen"] == 8
+    assert {float(moments["step"]) for moments in state["optimizer"]["state"].values()} == {2.0}
+
+
+def test_new_shards_are_taken_up(shards, tmp_path):
+    """Rendering may go on beside the training."""
+    first, folder = next(shards.iterdir()), tmp_path / "growing"
+    folder.mkdir()
+    (folder / "one").symlink_to(first)
+    dataset = PairDataset(folder, 128)
+    stream = batches(dataset, 4, 0, workers=0)
+    next(stream)
+    (folder / "two").symlink_to(first)
+    before = len(dataset)
+    for _ in range(before // 4):
+        next(stream)
+    assert len(dataset) == 2 * before
 
 
 def test_shards_are_found_through_links(shards, tmp_path):

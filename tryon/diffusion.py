@@ -8,12 +8,17 @@ from diffusers.schedulers import DDIMScheduler
 from tryon.conditions import Conditions
 
 
-def make_scheduler() -> DDIMScheduler:
-    """The small cascade's sampler: cosine schedule, the network predicts the clean picture, DDIM from pure noise."""
+def make_scheduler(prediction_type: str = "sample") -> DDIMScheduler:
+    """Cosine schedule, DDIM from pure noise.
+
+    Args:
+        prediction_type: what the network predicts: "sample", the clean picture, in the small cascade; "epsilon" in the
+            paper.
+    """
     return DDIMScheduler(
         num_train_timesteps=1000,
         beta_schedule="squaredcos_cap_v2",
-        prediction_type="sample",
+        prediction_type=prediction_type,
         timestep_spacing="trailing",
     )
 
@@ -48,7 +53,7 @@ def drop_jointly(
     Returns:
         The conditions and the (N,) bool mask of pairs that were kept, for other inputs that must go with them.
     """
-    draw = torch.rand(len(conditions), generator=generator)
+    draw = torch.rand(len(conditions), generator=generator, device=generator.device)
     keep = (draw >= probability).to(conditions.agnostic.device)
     return conditions.dropped(keep), keep
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import cv2
@@ -51,12 +51,20 @@ class Batch:
     garment_mask: torch.Tensor
     flow: torch.Tensor
 
+    def to(self, device: torch.device) -> Batch:
+        """The same on a device."""
+        return Batch(*(getattr(self, field.name).to(device) for field in fields(self)))
+
 
 @dataclass(frozen=True)
 class CropBatch:
     """N crops for the 1024 stage: `target`, (N, 3, S, S) in [-1, 1]."""
 
     target: torch.Tensor
+
+    def to(self, device: torch.device) -> CropBatch:
+        """The same on a device."""
+        return CropBatch(self.target.to(device))
 
 
 def find_shards(folder: Path | str) -> list[Path]:
@@ -107,9 +115,13 @@ class PairDataset(torch.utils.data.Dataset):
     def __init__(
         self, folder: Path | str, size: int, *, augment: bool = True, seed: int = 0
     ) -> None:
-        self.shards = open_shards(folder)
+        self.folder, self.size, self.augment, self.seed, self.epoch = folder, size, augment, seed, 0
+        self.reload()
+
+    def reload(self) -> None:
+        """Search the folder again; shards that were added meanwhile count from now on."""
+        self.shards = open_shards(self.folder)
         self.starts = np.cumsum([0] + [len(s["image"]) for s in self.shards])
-        self.size, self.augment, self.seed, self.epoch = size, augment, seed, 0
 
     def __len__(self) -> int:
         """Number of pairs."""
@@ -174,13 +186,17 @@ class CropDataset(torch.utils.data.Dataset):
     CROPS_PER_PICTURE = 16
 
     def __init__(self, folder: Path | str, size: int, *, seed: int = 0) -> None:
+        self.folder, self.size, self.seed, self.epoch = folder, size, seed, 0
+        self.reload()
+
+    def reload(self) -> None:
+        """Search the folder again; shards that were added meanwhile count from now on."""
         self.pictures = [
             (shard[name], shard[parsing], i)
-            for shard in open_shards(folder)
+            for shard in open_shards(self.folder)
             for name, parsing in (("image", "parsing"), ("garment_image", "garment_parsing"))
             for i in range(len(shard["image"]))
         ]
-        self.size, self.seed, self.epoch = size, seed, 0
 
     def __len__(self) -> int:
         """Crops of one epoch."""
@@ -278,30 +294,38 @@ def collate(samples: list[dict[str, np.ndarray]]) -> Batch:
 
 
 def batches(
-    dataset: PairDataset | CropDataset, batch_size: int, start: int, workers: int
+    dataset: PairDataset | CropDataset, batch_size: int, start: int, workers: int, rank: int = 0, world: int = 1
 ) -> Iterator[Batch | CropBatch]:
     """Shuffled batches without end, each a function of the dataset's seed and the number of pairs seen.
 
+    At the end of each epoch the folder is searched again, so that rendering can go on beside the training.
+
     Args:
         dataset: the pairs, or crops.
-        batch_size: pairs per batch.
-        start: pairs seen so far, so that a resumed run goes on where it stopped.
+        batch_size: pairs per batch of one process.
+        start: pairs seen so far by all processes, so that a resumed run goes on where it stopped.
         workers: processes that prepare batches beside the training.
+        rank: which of `world` processes this one is; each gets batches of its own.
+        world: number of processes that train together.
+
+    Raises:
+        ValueError: the pairs do not fill one batch.
     """
-    per_epoch = len(dataset) // batch_size
-    if per_epoch == 0:
-        raise ValueError(f"{len(dataset)} pairs do not fill one batch of {batch_size}.")
-    step = start // batch_size
+    step = start // (batch_size * world)
     while True:
+        per_epoch = len(dataset) // (batch_size * world)
+        if per_epoch == 0:
+            raise ValueError(f"{len(dataset)} pairs do not fill one batch of {batch_size * world}.")
         dataset.epoch, first = divmod(step, per_epoch)
         order = np.random.default_rng((dataset.seed, dataset.epoch)).permutation(len(dataset))
-        chosen = order[first * batch_size : per_epoch * batch_size].tolist()
+        order = order[: per_epoch * batch_size * world].reshape(per_epoch, world, batch_size)
         loader = torch.utils.data.DataLoader(
             dataset,
-            batch_sampler=[chosen[i : i + batch_size] for i in range(0, len(chosen), batch_size)],
+            batch_sampler=order[first:, rank].tolist(),
             collate_fn=collate if isinstance(dataset, PairDataset) else collate_crops,
             num_workers=workers,
         )
         for batch in loader:
             yield batch
             step += 1
+        dataset.reload()
