@@ -8,6 +8,7 @@ from pathlib import Path
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when the libraries are imported
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
+import hub_server
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -26,6 +27,23 @@ def no_network() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket.socket, "connect", local_only)
         yield
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[hub_server.Hub]:
+    """A Hub on loopback with one large file, which the client talks to, and an empty cache."""
+    from huggingface_hub import constants
+
+    files = {"model.safetensors": hub_server.LARGE, "config.json": b"{}"}
+    hub = hub_server.Hub(repos={("acme/large", hub_server.COMMIT): files})
+    with hub_server.serve(hub) as url:
+        template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, url)
+        monkeypatch.setattr(constants, "ENDPOINT", url)
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", hub_server.CHUNK)  # 10 MB is more than its files have
+        yield hub
 
 
 @pytest.fixture(scope="session")

@@ -12,10 +12,16 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import torch
+from safetensors.torch import save
+
 TREE = re.compile(r"/api/models/(?P<repo>[^/]+/[^/]+)/tree/(?P<commit>\w+)")
 RESOLVE = re.compile(r"/(?P<repo>[^/]+/[^/]+)/resolve/(?P<commit>\w+)/(?P<path>.+)")
 PUBLISH = re.compile(r"/api/models/(?P<repo>[^/]+/[^/]+)/(?P<what>preupload|commit)/main")
 CHUNK = 1 << 16
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+LARGE = save({"weight": torch.arange(20 * CHUNK // 4, dtype=torch.int32)})
+"""A file of 20 chunks."""
 
 
 def sha256(data: bytes) -> str:
@@ -90,6 +96,8 @@ class HubHandler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.note()
         path = urlsplit(self.path).path
+        if (match := PUBLISH.fullmatch(path)) and match["repo"] in self.hub.refused:
+            return self.refuse(*self.hub.refused[match["repo"]])
         if match := PUBLISH.fullmatch(path):
             return self.preupload(body) if match["what"] == "preupload" else self.commit(match["repo"], body)
         if path == "/api/validate-yaml":

@@ -9,11 +9,13 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "tryon"
 FLOORS = (  # lowest first; a folder is one room; rooms of one floor have no doors between them
     {"compatibility", "images"},
-    {"conditions", "devices", "hub"},
-    {"checkpoint"},
+    {"conditions", "hub"},
+    {"checkpoint", "devices"},
     {"models", "preprocessing", "diffusion"},
     {"pipeline", "synthetic"},
+    {"fashn_pipeline"},
     {"zoo"},
+    {"publish", "benchmark"},
     {"zoo_command"},
     {"training", "__main__"},
 )

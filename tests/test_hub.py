@@ -5,37 +5,20 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from hub_server import CHUNK, Hub, serve, sha256
+from hub_server import CHUNK, COMMIT, LARGE, Hub, sha256
 from huggingface_hub import constants
-from safetensors.torch import save
 
 from tryon import zoo
-from tryon.hub import CheckpointError, HubFile, fetch
-from tryon.zoo import Checkpoint, MissingCheckpointError, load_pipeline, resident_pipeline
+from tryon.hub import CheckpointError, HubFile, MissingCheckpointError, fetch
+from tryon.zoo import Checkpoint, load_pipeline, resident_pipeline
 
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
 TINY = f"acme/tiny@{COMMIT}"
-LARGE = save({"weight": torch.arange(20 * CHUNK // 4, dtype=torch.int32)})
 PATTERNS = ["*.safetensors", "*.json"]
-
-
-@pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    """A Hub with one large file, and an empty cache."""
-    hub = Hub(repos={("acme/large", COMMIT): {"model.safetensors": LARGE, "config.json": b"{}"}})
-    with serve(hub) as url:
-        template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, url)
-        monkeypatch.setattr(constants, "ENDPOINT", url)
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-        monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", CHUNK)  # 10 MB is more than these files have
-        yield hub
 
 
 @pytest.fixture

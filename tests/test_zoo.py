@@ -4,6 +4,7 @@ import json
 import shutil
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,7 @@ def test_rows_are_well_formed():
     for row in list_checkpoints():
         assert row.license
         assert row.paper
+        assert row.parameters > 0
         assert not row.summary.endswith(".")
         assert all(score.command.startswith("python -m tryon.") for score in row.scores)
 
@@ -236,6 +238,19 @@ def test_the_least_recently_used_makes_room(
     resident_pipeline("three")
     assert list(zoo._residents) == ["one", "three"]
     assert resident_pipeline("one") is one
+
+
+def test_what_stands_in_the_way_is_said_before_anything_is_downloaded(monkeypatch: pytest.MonkeyPatch):
+    fashn = zoo.find_checkpoint("fashn-vton-1.5")
+    assert zoo.obstacle(zoo.find_checkpoint("small")) is None
+    assert "HF_HUB_OFFLINE=1 forbids" in zoo.obstacle(replace(fashn, memory_gb=0.1))
+    assert "not enough memory: it needs 1000000.0 GB" in zoo.obstacle(replace(fashn, memory_gb=1e6))
+    absent = replace(fashn, requires=("a_package_that_nobody_has",))
+    assert "needs a_package_that_nobody_has" in zoo.obstacle(absent)
+    monkeypatch.setattr(zoo, "CHECKPOINTS", (absent,))
+    for load in (load_pipeline, resident_pipeline):
+        with pytest.raises(CheckpointError, match="needs a_package_that_nobody_has"):
+            load("fashn-vton-1.5")
 
 
 def test_threads_that_ask_at_once_get_one_pipeline(folder: Path, monkeypatch: pytest.MonkeyPatch):

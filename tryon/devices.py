@@ -7,13 +7,13 @@ from pathlib import Path
 import psutil
 import torch
 
-from tryon.images import InputError
+from tryon.hub import CheckpointError
 
 ZERO_GPU_GB = 48.0  # half of a card: what a Space on ZeroGPU gets while a request runs, and not before
 CGROUP = Path("/sys/fs/cgroup")
 
 
-class MemoryShortageError(InputError, MemoryError):
+class MemoryShortageError(CheckpointError, MemoryError):
     """No allowed device has enough free memory; the message says how much is needed."""
 
 

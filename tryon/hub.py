@@ -30,6 +30,7 @@ from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
     LocalEntryNotFoundError,
+    LocalTokenNotFoundError,
     OfflineModeIsEnabled,
     RemoteEntryNotFoundError,
     RepositoryNotFoundError,
@@ -43,7 +44,7 @@ from tryon.images import InputError
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
-PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".npy"}
+PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib"}
 SPARE_BYTES = 100_000_000  # left free on the disk
 
 Progress = Callable[[int, int], None]
@@ -66,11 +67,13 @@ class HubFile:
         path: in the repository.
         size: in bytes.
         sha256: 64 hexadecimal digits.
+        source: `org/repo@commit` that holds it; None is the checkpoint's own.
     """
 
     path: str
     size: int
     sha256: str
+    source: str | None = None
 
 
 def fetch(repo_id: str, revision: str, patterns: Sequence[str], progress: Progress | None = None) -> Path:
@@ -119,6 +122,35 @@ def fetch(repo_id: str, revision: str, patterns: Sequence[str], progress: Progre
                 f"{place}: a file was cut short on its way. Try again; what has arrived is kept."
             ) from error
         raise
+
+
+def upload(folder: Path, repo_id: str, private: bool = False) -> str:
+    """Put a folder into a repository of the Hub, created if it does not exist, as one commit.
+
+    Returns:
+        The commit, 40 hexadecimal digits.
+
+    Raises:
+        CheckpointError: it was refused, or the Hub cannot be reached.
+    """
+    api = HfApi()
+    try:
+        api.create_repo(repo_id, private=private, exist_ok=True)
+        return api.upload_folder(folder_path=folder, repo_id=repo_id, commit_message="Add the checkpoint").oid
+    except (OfflineModeIsEnabled, httpx2.TransportError) as error:
+        raise CheckpointError(f"The Hub cannot be reached at {constants.ENDPOINT}; nothing was published.") from error
+    except (LocalTokenNotFoundError, HfHubHTTPError) as error:
+        raise CheckpointError(
+            f"The Hub does not let you write to {repo_id}: log in by `hf auth login` with a token that may write. "
+            f"({error})"
+        ) from error
+
+
+def why_not_offline(repo_id: str, revision: str, patterns: Sequence[str]) -> str | None:
+    """The sentence that `fetch` would end in where downloads are forbidden; None where they are not, or not needed."""
+    if constants.is_offline_mode() and _cached(repo_id, revision, patterns) is None:
+        return _unreachable(f"{repo_id}@{revision}")
+    return None
 
 
 def sha256_of(path: Path) -> str:

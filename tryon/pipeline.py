@@ -28,6 +28,7 @@ from tryon.preprocessing.annotation import INPUT_SIDE, annotate
 from tryon.preprocessing.parsing import LABEL
 
 define_missing_operators()
+import diffusers  # noqa: E402 - needs the line above
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline  # noqa: E402 - needs the line above
 from diffusers.schedulers.scheduling_utils import SchedulerMixin  # noqa: E402
 from diffusers.utils import BaseOutput  # noqa: E402
@@ -508,5 +509,7 @@ def _noise(
 def _pictures(samples: torch.Tensor) -> list[Image.Image]:
     return [Image.fromarray(image) for image in to_images(samples)]
 
+
+diffusers.TryOnPipeline = TryOnPipeline  # so that DiffusionPipeline.from_pretrained finds the class by its name
 
 __all__ = ["Stage", "TryOnOutput", "TryOnPipeline", "make_scheduler"]

@@ -7,6 +7,7 @@ stderr and exit code 2.
 import argparse
 import json
 import sys
+import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
@@ -23,6 +24,13 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     download.add_argument("name", **named)
     verify = commands.add_parser("verify", help="check files, hashes, classes and settings of a checkpoint")
     verify.add_argument("name", **named)
+    push = commands.add_parser("push", help="publish a checkpoint on the Hub; prints org/repo@commit")
+    push.add_argument("name", **named)
+    push.add_argument("repo_id", metavar="ORG/REPO")
+    push.add_argument("--license", help="SPDX identifier, if the checkpoint's own README.md does not say it")
+    push.add_argument("--example", nargs=2, type=Path, metavar=("PERSON", "GARMENT"), help="photos for the card")
+    push.add_argument("--private", action="store_true", help="hide a new repository from others")
+    push.add_argument("--out", type=Path, metavar="FOLDER", help="write the repository there and upload nothing")
     return parser.parse_args(arguments)
 
 
@@ -40,7 +48,16 @@ def run(options: argparse.Namespace) -> str:
         return json.dumps(describe(options.name), indent=2, ensure_ascii=False)
     if options.command == "download":
         return str(zoo.fetch_checkpoint(options.name))
-    return f"{zoo.verify(options.name)}: files, classes and settings are as they should be."
+    if options.command == "verify":
+        return f"{zoo.verify(options.name)}: files, classes and settings are as they should be."
+    from tryon import publish
+
+    asked = (options.name, options.repo_id)
+    if options.out is not None:
+        publish.write_repository(*asked, options.out, options.license, options.example)
+        return str(options.out)
+    with tempfile.TemporaryDirectory() as folder:
+        return publish.push(*asked, Path(folder) / "repository", options.license, options.example, options.private)
 
 
 def describe(name: str) -> dict:
@@ -50,7 +67,7 @@ def describe(name: str) -> dict:
 
     row = zoo.find_checkpoint(name)
     if row is not None:
-        return {**asdict(row), "source": row.source}
+        return {**asdict(row), "source": row.source, "obstacle": zoo.obstacle(row)}
     folder = Path(zoo.fetch_checkpoint(name))
     hashes = read_json(folder / HASHES) if (folder / HASHES).is_file() else None
     return {"name": name, "folder": str(folder), "parameters": count_parameters(folder), "sha256": hashes}

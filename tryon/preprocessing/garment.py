@@ -64,6 +64,7 @@ class Garment:
         category: one of `CATEGORIES`.
         worn: whether somebody wears it.
         warnings: sentences for the user about doubtful findings.
+        frame: the square, in pixels of the photograph.
     """
 
     image: np.ndarray
@@ -72,6 +73,7 @@ class Garment:
     category: str
     worn: bool
     warnings: tuple[str, ...]
+    frame: Frame
 
 
 def read_garment(
@@ -131,7 +133,7 @@ def _worn(
     outline = refine_mask(picture, probability)
     parsing = np.where(label_mask(parsing, labels), np.uint8(0), parsing)
     parsing = np.where(outline, np.uint8(LABEL[category]), parsing)
-    return Garment(picture, parsing, person.pose, category, True, tuple(warnings))
+    return Garment(picture, parsing, person.pose, category, True, tuple(warnings), person.frame)
 
 
 def _laid_out(annotator: torch.nn.Module, image: Image.Image, category: str) -> Garment:
@@ -169,7 +171,8 @@ def _laid_out(annotator: torch.nn.Module, image: Image.Image, category: str) -> 
     parsing = np.where(outline, np.uint8(LABEL[category]), np.uint8(0))
     # the joints of what looks like a top are of no use if it is a skirt
     pose = with_typical_joints(seen.pose if likely == category else np.zeros_like(seen.pose), outline, category)
-    return Garment(frame.crop(image, PICTURE_SIDE, colour), parsing, pose, category, False, tuple(warnings))
+    picture = frame.crop(image, PICTURE_SIDE, colour)
+    return Garment(picture, parsing, pose, category, False, tuple(warnings), frame)
 
 
 def _garment_prior(seen: Annotation, frame: Frame, whole: Frame, shape: tuple[int, int]) -> np.ndarray:
