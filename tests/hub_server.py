@@ -37,6 +37,7 @@ class Hub:
         repos: (`org/repo`, commit) -> path -> content.
         refused: `org/repo` -> status and the Hub's word for it in `X-Error-Code`.
         cut: contents of large files -> after how many bytes the connection breaks, once.
+        stall: the same, but the connection falls silent, once.
         corrupt: whether large files arrive with a wrong byte.
         lost: paths that are listed, but gone.
         seconds_per_chunk: how slow large files are.
@@ -46,6 +47,7 @@ class Hub:
     repos: dict[tuple[str, str], dict[str, bytes]] = field(default_factory=dict)
     refused: dict[str, tuple[int, str]] = field(default_factory=dict)
     cut: dict[str, int] = field(default_factory=dict)
+    stall: dict[str, int] = field(default_factory=dict)
     corrupt: bool = False
     lost: set[str] = field(default_factory=set)
     seconds_per_chunk: float = 0.0
@@ -164,8 +166,12 @@ class HubHandler(BaseHTTPRequestHandler):
         if start:
             self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
         self.end_headers()
-        cut = self.hub.cut.pop(name, None)
+        cut, stall = self.hub.cut.pop(name, None), self.hub.stall.pop(name, None)
         for at in range(0, len(body), CHUNK):
+            if stall is not None and at >= stall:
+                time.sleep(1)
+                self.close_connection = True
+                return
             if cut is not None and at >= cut:
                 self.close_connection = True
                 return

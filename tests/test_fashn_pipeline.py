@@ -136,6 +136,13 @@ def test_a_garment_laid_out_keeps_its_background_and_has_no_pose(prepared: Prepa
     assert prepared.region.size == (300, 450)
 
 
+def test_views_show_what_the_network_sees(prepared: PreparedPhotos):
+    pose, person, garment = (np.asarray(view, np.float32) / 127.5 - 1 for view in prepared.views())
+    for view, canvas in ((person, prepared.person), (garment, prepared.garment)):
+        np.testing.assert_allclose(view, canvas[0].permute(1, 2, 0).numpy(), atol=1e-6)
+    np.testing.assert_allclose(pose.max(2), np.maximum(person.max(2), prepared.person_pose[0, 0].numpy()), atol=1e-6)
+
+
 def test_a_worn_garment_is_cut_out_on_grey_with_its_wearers_pose(fashn: FashnTryOnPipeline, person: Image.Image):
     worn = fashn.prepare(person, person, "upper")
     grey = is_grey(worn.garment)

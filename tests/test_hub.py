@@ -67,6 +67,13 @@ def test_a_connection_that_breaks_is_resumed(hub: Hub):
     assert (first, second) == (None, f"bytes={5 * CHUNK}-")
 
 
+def test_a_connection_that_falls_silent_is_given_up_and_resumed(hub: Hub, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 0.3)
+    hub.stall[sha256(LARGE)] = 7 * CHUNK
+    assert large_file() == LARGE
+    assert hub.ranges() == [None, f"bytes={7 * CHUNK}-"]
+
+
 def test_the_next_call_goes_on_where_the_last_was_stopped(hub: Hub, tmp_path: Path):
     hub.seconds_per_chunk = 0.01
 

@@ -31,11 +31,13 @@ def random_pipeline(
     settings = {**PRESETS[preset], **({} if size is None else {"input_shape": size})}
     with torch.device("meta"):
         network = FashnVTON(**settings)
-    network = network.to(dtype).to_empty(device=device).eval()
     generator = torch.Generator(device).manual_seed(0)
-    for parameter in network.parameters():
-        torch.nn.init.normal_(parameter, std=parameter[0].numel() ** -0.5, generator=generator)
-    return FashnTryOnPipeline(network, Annotator(**ANNOTATORS["tiny"]).to(device), pose="annotator")
+    weights = {
+        name: torch.randn(value.shape, generator=generator, device=device, dtype=dtype) * value[0].numel() ** -0.5
+        for name, value in network.state_dict().items()
+    }
+    network.load_state_dict(weights, assign=True)
+    return FashnTryOnPipeline(network.eval(), Annotator(**ANNOTATORS["tiny"]).to(device), pose="annotator")
 
 
 def random_conditions(height: int, width: int) -> PreparedPhotos:

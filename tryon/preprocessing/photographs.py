@@ -46,6 +46,14 @@ class PreparedPhotos:
     box: tuple[int, int, int, int]
     warnings: tuple[str, ...]
 
+    def views(self) -> tuple[Image.Image, Image.Image, Image.Image]:
+        """The joints over the person, the person, and the garment, as the network is shown them."""
+        person, pose, garment = (
+            ((canvas[0] + 1) * 127.5).round().to(torch.uint8).permute(1, 2, 0).numpy()
+            for canvas in (self.person, self.person_pose, self.garment)
+        )
+        return tuple(Image.fromarray(picture) for picture in (np.maximum(person, pose), person, garment))
+
 
 def prepare_photographs(
     annotator: torch.nn.Module,
