@@ -18,6 +18,7 @@ from tryon.preprocessing.garment import with_typical_joints
 from tryon.preprocessing.parsing import LABEL, LABELS, colour_parsing, label_areas, label_mask
 from tryon.preprocessing.parsing import MIRRORED as MIRRORED_LABELS
 from tryon.preprocessing.person import border_colour
+from tryon.preprocessing.plausibility import body_reach, plausible_pose, seen_from_behind
 from tryon.preprocessing.pose import (
     KEYPOINT,
     KEYPOINTS,
@@ -28,7 +29,7 @@ from tryon.preprocessing.pose import (
     mirror_pose,
 )
 from tryon.preprocessing.pose import MIRRORED as MIRRORED_JOINTS
-from tryon.preprocessing.refinement import sleeves_are_no_skin, with_sharp_outline
+from tryon.preprocessing.refinement import head_wears_no_clothes, outlined, sleeves_are_no_skin
 from tryon.preprocessing.segmentation import segment_garment
 from tryon.training.annotator_data import Augmented, open_shards
 from tryon.training.train_annotator import SIGMA, Run, main, target_heatmaps
@@ -355,16 +356,103 @@ def test_a_sleeve_taken_for_an_arm_is_found_out_by_its_colour():
     assert np.array_equal(sleeves_are_no_skin(parsing, picture), parsing)
 
 
-def test_the_outline_moves_to_where_the_colours_change():
+def standing_pose() -> np.ndarray:
+    """Somebody seen from the front, arms hanging, torso 0.3 of the frame."""
+    pose = np.ones((18, 3), np.float32)
+    places = {
+        "nose": (0.5, 0.12),
+        "neck": (0.5, 0.22),
+        "right_shoulder": (0.41, 0.22),
+        "right_elbow": (0.38, 0.37),
+        "right_wrist": (0.37, 0.5),
+        "right_hip": (0.44, 0.52),
+        "right_knee": (0.43, 0.75),
+        "right_ankle": (0.43, 0.97),
+        "right_eye": (0.48, 0.1),
+        "right_ear": (0.46, 0.11),
+    }
+    for name, (x, y) in places.items():
+        pose[KEYPOINT[name], :2] = x, y
+        pose[KEYPOINT[name.replace("right", "left")], :2] = 1 - x, y
+    return pose
+
+
+def test_a_plausible_pose_stays_and_impossible_joints_go():
+    pose = standing_pose()
+    assert np.array_equal(plausible_pose(pose), pose)
+    for joint, place in (
+        ("left_wrist", (0.95, 0.02)),
+        ("right_knee", (0.05, 0.9)),
+        ("left_hip", (0.56, 0.1)),
+        ("left_ear", (0.9, 0.1)),
+    ):
+        wrong = pose.copy()
+        wrong[KEYPOINT[joint], :2] = place
+        mended = plausible_pose(wrong)
+        assert (mended[KEYPOINT[joint]] == 0).all(), joint
+        others = np.setdiff1d(np.arange(18), [KEYPOINT[joint]])
+        assert np.array_equal(mended[others[:8]], pose[others[:8]])
+
+
+def test_hips_are_turned_the_way_the_shoulders_are():
+    pose = standing_pose()
+    legs = [KEYPOINT[f"{side}_{part}"] for part in ("hip", "knee", "ankle") for side in ("left", "right")]
+    swapped = pose.copy()
+    swapped[legs] = pose[
+        [KEYPOINT[KEYPOINTS[i].replace("left", "*").replace("right", "left").replace("*", "right")] for i in legs]
+    ]
+    assert np.array_equal(plausible_pose(swapped), pose)
+
+
+def test_a_back_is_told_from_a_front():
+    front = standing_pose()
+    behind = mirror_pose(front)[MIRRORED_JOINTS]
+    assert not seen_from_behind(front)
+    assert not seen_from_behind(behind), "somebody whose face is seen is no back view"
+    behind[[0, 14, 15]] = 0
+    assert seen_from_behind(behind)
+
+
+def test_the_body_reaches_as_far_as_its_limbs():
+    pose = standing_pose()
+    reach = body_reach(pose, 100)
+    for x, y in pose[:, :2]:
+        assert reach[min(int(y * 100), 99), int(x * 100)]
+    assert not reach[5, 15]
+    assert not reach[40, 5]
+    pose[KEYPOINT["right_elbow"]] = pose[KEYPOINT["right_wrist"]] = 0
+    assert body_reach(pose, 100)[38, 26] > reach[38, 26], "an arm that is not seen may be anywhere near"
+    assert body_reach(np.zeros((18, 3), np.float32), 50).all()
+
+
+def test_the_outline_follows_the_colours_and_ends_where_the_body_does():
     rng = np.random.default_rng(0)
     truth = np.zeros((128, 128), bool)
     truth[20:110, 40:90] = True
     picture = np.where(truth[..., None], (30, 120, 120), (205, 195, 180)) + rng.normal(0, 4, (128, 128, 3))
     picture = np.clip(picture, 0, 255).astype(np.uint8)
-    parsing = np.where(np.roll(truth, 2, axis=1), LABEL["upper"], 0).astype(np.uint8)
-    sharp = with_sharp_outline(parsing, picture)
-    assert ((sharp == LABEL["upper"]) != truth).sum() < 0.1 * ((parsing > 0) != truth).sum()
-    assert np.array_equal(sharp, with_sharp_outline(parsing, picture))
+    believed = np.roll(truth, 4, axis=1)
+    believed[:, 110:118] = True  # a beam
+    probabilities = np.full((len(LABELS), 128, 128), 1e-4, np.float32)
+    probabilities[LABEL["upper"]] = np.where(believed, 0.97, 0.03)
+    probabilities[0] = 1 - probabilities[LABEL["upper"]]
+    reach = np.zeros((128, 128), bool)
+    reach[:, 20:105] = True
+    sharp = outlined(probabilities, reach, picture)
+    assert set(np.unique(sharp)) == {0, LABEL["upper"]}
+    assert ((sharp > 0) != truth).sum() < 0.1 * (np.roll(truth, 4, axis=1) != truth).sum()
+    assert np.array_equal(sharp, outlined(probabilities, reach, picture))
+
+
+def test_hats_are_no_shirts():
+    parsing = np.full((100, 100), LABEL["upper"], np.uint8)
+    parsing[8:15, 45:55] = LABEL["face"]
+    corrected = head_wears_no_clothes(parsing, standing_pose())
+    assert (corrected[:8, 45:55] == LABEL["hair"]).all()
+    assert (corrected[8:15, 45:55] == LABEL["face"]).all()
+    assert (corrected[20:] == LABEL["upper"]).all()
+    assert (corrected[:, :30] == LABEL["upper"]).all()
+    assert np.array_equal(head_wears_no_clothes(parsing, np.zeros((18, 3), np.float32)), parsing)
 
 
 # --- the whole path

@@ -9,6 +9,7 @@ import numpy as np
 
 from tryon.conditions import CATEGORIES
 from tryon.preprocessing.parsing import LABEL, label_mask
+from tryon.preprocessing.plausibility import torso_length
 
 HIDDEN_VALUE = 127
 GARMENT_MARGIN = 0.08
@@ -60,18 +61,6 @@ _TAKEN_OFF = {
     "lower": ("lower", "dress"),
     "dress": ("upper", "lower", "dress"),
 }
-
-
-def body_size(pose: np.ndarray) -> float:
-    """Length of the torso, neck to middle of the hips, in units of the frame, from whichever bones are seen.
-
-    Foreshortening only shrinks a bone, so the largest estimate is the best.
-    """
-    estimates = [0.05]
-    for start, end, share in ((1, 8, 1.03), (1, 11, 1.03), (8, 9, 0.85), (11, 12, 0.85), (2, 5, 0.62)):
-        if pose[start, 2] > 0 and pose[end, 2] > 0:
-            estimates.append(float(np.linalg.norm(pose[start, :2] - pose[end, :2])) / share)
-    return max(estimates)
 
 
 def _body_region(pose: np.ndarray, category: str, size: int, body: float) -> np.ndarray:
@@ -153,7 +142,7 @@ def make_agnostic(
     size = image.shape[0]
     if image.shape[:2] != parsing.shape or image.shape[1] != size:
         raise ValueError("image and parsing must be square and of one size.")
-    body = body_size(pose)
+    body = torso_length(pose)
     grow = max(1, round(margin * body * size))
     ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * grow + 1, 2 * grow + 1))
     worn = cv2.dilate(label_mask(parsing, _HIDE[category]).astype(np.uint8), ellipse) > 0

@@ -7,11 +7,11 @@ import torch
 from PIL import Image
 
 from tryon.images import Frame, InputError
-from tryon.preprocessing.agnostic import body_size
 from tryon.preprocessing.annotation import INPUT_SIDE, Annotation, annotate, main_figure
 from tryon.preprocessing.parsing import HEAD, LABEL, label_mask
+from tryon.preprocessing.plausibility import body_reach, plausible_pose, torso_length
 from tryon.preprocessing.pose import KEYPOINT, PoseDetector
-from tryon.preprocessing.refinement import sleeves_are_no_skin, with_sharp_outline
+from tryon.preprocessing.refinement import head_wears_no_clothes, outlined, sleeves_are_no_skin
 
 # The rendered frames, in torso lengths (neck to middle of the hips): air above the head, and how far the frame reaches
 # below the hips or the soles; then all is widened by FRAME_MARGIN.
@@ -115,8 +115,8 @@ def body_frame(frame: Frame, annotation: Annotation, category: str) -> Frame:
     shoulders, hips, knees, ankles = (
         [f"{side}_{part}" for side in ("left", "right")] for part in ("shoulder", "hip", "knee", "ankle")
     )
-    neck = mean_of(1, "neck", *shoulders, otherwise=top + HEAD_LENGTH * body_size(pose))
-    torso = max(body_size(pose), 0.9 * (neck - top) / HEAD_LENGTH)
+    neck = mean_of(1, "neck", *shoulders, otherwise=top + HEAD_LENGTH * torso_length(pose))
+    torso = max(torso_length(pose), 0.9 * (neck - top) / HEAD_LENGTH)
     hip = mean_of(1, *hips, otherwise=neck + torso)
     if category == "upper":
         low = hip + BELOW_HIPS * torso
@@ -177,15 +177,19 @@ def read_person(
         # from afar, head and hips were only roughly where they seemed; now they are seen better
         frame = body_frame(frame, closer, category)
         closer = annotate(annotator, [frame.crop(image, INPUT_SIDE, fill)])[0]
-    parsing = closer.parsing(size)
-    figure = main_figure(parsing)
-    parsing[~figure.mask] = LABEL["background"]
-    square = frame.crop(image, size, fill)
-    parsing = sleeves_are_no_skin(with_sharp_outline(parsing, square), square)
     if pose_detector is None:
-        pose = with_missing(closer.pose, found[1].pose, found[0], frame)
+        pose = plausible_pose(with_missing(closer.pose, found[1].pose, found[0], frame))
     else:
         pose = pose_detector(frame.crop(image, 2 * INPUT_SIDE, fill))
+    square = frame.crop(image, size, fill)
+    probabilities = closer.scaled(size)
+    reach, likely = body_reach(pose, size), probabilities[LABEL["background"]] < 0.5
+    if (likely & reach).sum() < 0.5 * likely.sum():  # then it is the joints that are wrong
+        reach = np.ones_like(reach)
+    parsing = outlined(probabilities, reach, square)
+    figure = main_figure(parsing)
+    parsing[~figure.mask] = LABEL["background"]
+    parsing = sleeves_are_no_skin(head_wears_no_clothes(parsing, pose), square)
     seen = {name for name, row in KEYPOINT.items() if pose[row, 2] > 0}
     if category == "lower" and not seen & {"left_hip", "right_hip", "left_knee", "right_knee"}:
         raise InputError(NO_LEGS)

@@ -3,39 +3,66 @@
 import cv2
 import numpy as np
 
-from tryon.preprocessing.parsing import LABEL, label_mask
+from tryon.preprocessing.parsing import GARMENTS, LABEL, LEGS, SHOES, label_mask
+from tryon.preprocessing.plausibility import torso_length
+from tryon.preprocessing.pose import KEYPOINT
 from tryon.preprocessing.segmentation import grab_cut
 
-OUTLINE_REACH = 0.02  # of the square: how far the annotator's outline may be off
+SPREAD = 0.02  # of the square: how far labels spread over pixels that the annotator took for background
+COLOUR_WEIGHT = 2.5  # of what colours say at most; the annotator's word weighs up to 3
+COLOUR_BINS = 24  # of each axis of CIELAB
 SKIN_TOLERANCE = 16.0  # CIE76 with lightness counted 0.35; shaded arms stay below, most cloth lies above
 
 
-def with_sharp_outline(parsing: np.ndarray, square: np.ndarray) -> np.ndarray:
-    """The same labels with the figure's outline moved to where the colours change.
+def outlined(probabilities: np.ndarray, reach: np.ndarray, square: np.ndarray) -> np.ndarray:
+    """Labels of one figure, outlined by what the annotator believes and by the colours of this very photograph.
 
     Args:
-        parsing: (S, S) uint8, values index `LABELS`.
-        square: (S, S, 3) uint8 RGB, the picture that it labels.
+        probabilities: (15, S, S) float32, over `LABELS`.
+        reach: (S, S) bool: where the figure can be at all.
+        square: (S, S, 3) uint8 RGB, the picture.
 
     Returns:
-        (S, S) uint8; equal to `parsing` but for a ring around the outline.
+        (S, S) uint8, values index `LABELS`; all background if there is no figure.
     """
-    figure = (parsing != LABEL["background"]).astype(np.uint8)
-    reach = max(2, round(OUTLINE_REACH * len(parsing)))
-    ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-    inside, within = cv2.erode(figure, ellipse), cv2.dilate(figure, ellipse, iterations=2)
-    belief = np.where(figure > 0, 1.0, -1.0)
-    belief[inside > 0], belief[within == 0] = 3.0, -3.0
-    sharp = grab_cut(square, belief, sure=2.0)
-    result = np.where(sharp, parsing, LABEL["background"])
-    if not result.any():
-        return parsing
-    _, nearest = cv2.distanceTransformWithLabels(
-        (result == LABEL["background"]).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    label_of = np.zeros(nearest.max() + 1, np.uint8)
-    label_of[nearest[result > 0]] = result[result > 0]
-    return np.where(sharp, label_of[nearest], LABEL["background"]).astype(np.uint8)
+    background = LABEL["background"]
+    figure = 1 - probabilities[background]
+    logit = np.clip(np.log(np.maximum(figure, 1e-3) / np.maximum(1 - figure, 1e-3)), -3, 3)
+    logit = np.where(reach, logit, -6)
+    inside, outside = logit > 2, logit < -2
+    if inside.sum() > 40 and outside.sum() > 40:
+        logit = logit + np.clip(colour_logit(square, inside, outside), -COLOUR_WEIGHT, COLOUR_WEIGHT) * reach
+    sharp = grab_cut(square, logit, sure=4.0) & reach
+    # labels spread from where the annotator sees the figure to where the colours say that it goes on
+    weight = cv2.GaussianBlur(figure, (0, 0), SPREAD * len(figure)) + 1e-6
+    labels = np.stack([cv2.GaussianBlur(m, (0, 0), SPREAD * len(figure)) / weight for m in probabilities])
+    labels = np.where(figure > 0.5, probabilities, labels)
+    labels[background] = 0
+    return np.where(sharp, labels.argmax(0), background).astype(np.uint8)
+
+
+def colour_logit(image: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> np.ndarray:
+    """How much more common every pixel's colour is inside than outside.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        inside: (H, W) bool: samples of one side.
+        outside: (H, W) bool: samples of the other.
+
+    Returns:
+        (H, W) float32: logarithm of the ratio of the two histograms, above 0 where the colour is rather inside's.
+    """
+    lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB)
+    bins = (lab.astype(int) * COLOUR_BINS) // 256
+    densities = []
+    for samples in (inside, outside):
+        histogram = np.zeros((COLOUR_BINS,) * 3, np.float32)
+        np.add.at(histogram, tuple(bins[samples].T), 1)
+        for axis in range(3):  # a neighbouring bin is nearly the same colour
+            histogram = 0.5 * histogram + 0.25 * (np.roll(histogram, 1, axis) + np.roll(histogram, -1, axis))
+        densities.append((histogram + 1e-3 * samples.sum() / 100) / samples.sum())
+    ratio = np.log(densities[0]) - np.log(densities[1])
+    return ratio[tuple(np.moveaxis(bins, 2, 0))].astype(np.float32)
 
 
 def sleeves_are_no_skin(parsing: np.ndarray, square: np.ndarray) -> np.ndarray:
@@ -66,3 +93,22 @@ def sleeves_are_no_skin(parsing: np.ndarray, square: np.ndarray) -> np.ndarray:
         worn = garment if (parsing == LABEL[garment]).sum() >= (parsing == LABEL["dress"]).sum() else "dress"
         result[cloth & label_mask(parsing, skin)] = LABEL[worn]
     return result
+
+
+def head_wears_no_clothes(parsing: np.ndarray, pose: np.ndarray) -> np.ndarray:
+    """Cloth and legs around the face, above the nose, are hair or a hat, which count as hair.
+
+    Args:
+        parsing: (S, S) uint8, values index `LABELS`.
+        pose: (18, 3) float32.
+
+    Returns:
+        (S, S) uint8; equal to `parsing` if the nose is not seen.
+    """
+    x, y, seen = pose[KEYPOINT["nose"]] * [len(parsing), len(parsing), 1]
+    if not seen:
+        return parsing
+    rows, columns = np.ogrid[: len(parsing), : len(parsing)]
+    around = (rows < y) & (np.abs(columns - x) < 0.5 * torso_length(pose) * len(parsing))
+    cloth = label_mask(parsing, (*GARMENTS, *LEGS, *SHOES))
+    return np.where(around & cloth, LABEL["hair"], parsing).astype(np.uint8)
