@@ -14,7 +14,8 @@ from tryon.models.annotator import PRESETS, Annotator
 from tryon.preprocessing import Preprocessor
 from tryon.preprocessing.agnostic import changed_region
 from tryon.preprocessing.annotation import annotate, main_figure
-from tryon.preprocessing.garment import with_typical_joints
+from tryon.preprocessing.garment import read_garment, with_typical_joints
+from tryon.preprocessing.garment_kind import COEFFICIENTS, FEATURES, likely_category, outline_features
 from tryon.preprocessing.parsing import LABEL, LABELS, colour_parsing, label_areas, label_mask
 from tryon.preprocessing.parsing import MIRRORED as MIRRORED_LABELS
 from tryon.preprocessing.person import border_colour
@@ -32,6 +33,7 @@ from tryon.preprocessing.pose import MIRRORED as MIRRORED_JOINTS
 from tryon.preprocessing.refinement import head_wears_no_clothes, outlined, sleeves_are_no_skin
 from tryon.preprocessing.segmentation import segment_garment
 from tryon.training.annotator_data import Augmented, open_shards
+from tryon.training.fit_garment_kind import CATEGORY, fit
 from tryon.training.train_annotator import SIGMA, Run, main, target_heatmaps
 
 ROOT = Path(__file__).parent.parent
@@ -510,3 +512,47 @@ def test_a_garment_is_not_taken_for_a_person_nor_an_unknown_category_accepted(pr
             break
     with pytest.raises(ValueError, match="hat"):
         preprocessor(read_image(PERSONS[0]), read_image(GARMENTS[0]), "hat")
+
+
+# --- the kind of garment
+
+
+def test_the_table_is_for_these_features():
+    assert COEFFICIENTS.shape == (len(CATEGORIES), len(FEATURES) + 1)
+    mask = np.zeros((200, 200), bool)
+    mask[50:150, 60:140] = True
+    mask[100:150, 90:110] = False  # legs
+    features = dict(zip(FEATURES, outline_features(mask, np.array([0.1, 0.7, 0.1])), strict=True))
+    assert features["log_aspect"] == pytest.approx(np.log(0.8))
+    assert features["width_0"] == pytest.approx(0.8)
+    assert features["covered_3"] == pytest.approx(0.75, abs=0.02)
+    assert features["apart_0"] == 0
+    assert features["apart_3"] == pytest.approx(0.75, abs=0.02)
+    assert features["top_in_middle"] == 0
+    assert features["votes_lower"] == max(features[f"votes_{name}"] for name in CATEGORIES)
+    assert likely_category(mask, np.array([0.1, 0.7, 0.1])) == ("lower", True)
+
+
+def test_a_fit_finds_what_divides_the_kinds():
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 3, 90)
+    features = rng.normal(0, 1, (90, 5))
+    features[:, 2] = 10 + 4 * truth + rng.normal(0, 0.3, 90)
+    table = fit(features, truth)
+    assert table.shape == (3, 6)
+    assert ((np.c_[features, np.ones(90)] @ table.T).argmax(1) == truth).mean() > 0.95
+
+
+PHOTOS = ROOT.parent / "shared" / "photos" / "garments"
+
+
+@pytest.mark.skipif(not PHOTOS.is_dir(), reason="photographs of garments are not in the repository")
+def test_photographed_garments_are_told_apart(preprocessor):
+    right = 0
+    names = ("t-shirt_068", "t-shirt_022", "longsleeve_026", "shirt_024", "pants_012", "pants_004", "dress_034")
+    for name in names:
+        garment = read_garment(preprocessor.annotator, read_image(PHOTOS / f"{name}.jpg"))
+        assert not garment.worn
+        assert 0.15 < (garment.parsing > 0).mean() < 0.8
+        right += garment.category == CATEGORY[name.partition("_")[0]]
+    assert right >= 6

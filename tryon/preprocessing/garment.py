@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from tryon.conditions import CATEGORIES
 from tryon.images import Frame, InputError
 from tryon.preprocessing.annotation import INPUT_SIDE, Annotation, annotate, main_figure
+from tryon.preprocessing.garment_kind import category_votes, likely_category
 from tryon.preprocessing.parsing import GARMENTS, LABEL, label_mask
-from tryon.preprocessing.person import border_colour, find_person, read_person
+from tryon.preprocessing.person import FILL, border_colour, is_person, read_person
 from tryon.preprocessing.pose import PoseDetector
 from tryon.preprocessing.segmentation import refine_mask, segment_garment
 
@@ -65,6 +65,7 @@ class Garment:
         worn: whether somebody wears it.
         warnings: sentences for the user about doubtful findings.
         frame: the square, in pixels of the photograph.
+        votes: (3,) mean probability that the annotator gives each of `CATEGORIES` in a garment laid out, else None.
     """
 
     image: np.ndarray
@@ -74,6 +75,7 @@ class Garment:
     worn: bool
     warnings: tuple[str, ...]
     frame: Frame
+    votes: np.ndarray | None = None
 
 
 def read_garment(
@@ -97,10 +99,11 @@ def read_garment(
     Raises:
         InputError: there is no garment, or none of that category.
     """
-    found = find_person(annotator, image)
-    if found is None:
+    whole = Frame.around(image)
+    seen = annotate(annotator, [whole.crop(image, INPUT_SIDE, FILL)])[0]
+    if not is_person(seen, strict=True):  # folds and buttons make faces
         return _laid_out(annotator, image, category)
-    return _worn(annotator, image, category, found, pose_detector)
+    return _worn(annotator, image, category, (whole, seen), pose_detector)
 
 
 def _worn(
@@ -148,31 +151,33 @@ def _laid_out(annotator: torch.nn.Module, image: Image.Image, category: str) -> 
     seen = annotate(annotator, [whole.crop(image, INPUT_SIDE, colour)])[0]
     prior = _garment_prior(seen, whole, whole, photo.shape[:2])
     mask = segment_garment(photo, prior)
-    for _ in range(2):
-        if not mask.any():
-            raise InputError(NO_GARMENT)
-        frame = _frame_around(mask, whole)
-        seen = annotate(annotator, [frame.crop(image, INPUT_SIDE, colour)])[0]
-        prior = _garment_prior(seen, frame, whole, photo.shape[:2])
-        mask = segment_garment(photo, prior)
+    if not mask.any():
+        raise InputError(NO_GARMENT)
+    frame = _frame_around(mask, whole)
+    seen = annotate(annotator, [frame.crop(image, INPUT_SIDE, colour)])[0]
+    prior = _garment_prior(seen, frame, whole, photo.shape[:2])
+    mask = segment_garment(photo, prior)
     share = frame.crop_mask(np.asarray(Image.fromarray(mask).resize(image.size)), PICTURE_SIDE)
     outline = share > 0.5
     certainty = float(prior[mask].mean()) if mask.any() else 0.0
     if outline.mean() < 0.02 or certainty < 0.25 or mask.mean() > 0.85:
         raise InputError(NO_GARMENT)
     warnings = []
-    likely, sure = likely_category(seen, outline)
+    votes = category_votes(seen, outline)
+    likely, sure = likely_category(outline, votes)
     if category == "auto":
         category = likely
         if not sure:
             warnings.append(f"The kind of garment is not certain; it was taken as {category}.")
+    elif sure and likely != category:
+        warnings.append(f"The garment looks like {likely}; it was taken as {category}, as asked.")
     if certainty < 0.5:
         warnings.append("The outline of the garment is not certain; a plainer background would help.")
     parsing = np.where(outline, np.uint8(LABEL[category]), np.uint8(0))
     # the joints of what looks like a top are of no use if it is a skirt
     pose = with_typical_joints(seen.pose if likely == category else np.zeros_like(seen.pose), outline, category)
     picture = frame.crop(image, PICTURE_SIDE, colour)
-    return Garment(picture, parsing, pose, category, False, tuple(warnings), frame)
+    return Garment(picture, parsing, pose, category, False, tuple(warnings), frame, votes)
 
 
 def _garment_prior(seen: Annotation, frame: Frame, whole: Frame, shape: tuple[int, int]) -> np.ndarray:
@@ -200,19 +205,6 @@ def _frame_around(mask: np.ndarray, whole: Frame) -> Frame:
     side = max(32, round((high - low).max() * (1 + MARGIN)))
     left, top = ((low + high - side) / 2).round().astype(int).tolist()
     return Frame(left, top, side, whole.width, whole.height)
-
-
-def likely_category(seen: Annotation, outline: np.ndarray) -> tuple[str, bool]:
-    """The category that the annotator gives most of an outlined garment, and whether it is clearly that.
-
-    Args:
-        seen: annotation of the square picture.
-        outline: (S, S) bool.
-    """
-    maps = seen.scaled(outline.shape[0])
-    votes = {name: float(maps[LABEL[name]][outline].sum()) for name in CATEGORIES}
-    best = max(votes, key=votes.__getitem__)
-    return best, votes[best] > 0.6 * max(sum(votes.values()), 1e-6)
 
 
 def with_typical_joints(pose: np.ndarray, outline: np.ndarray, category: str) -> np.ndarray:

@@ -6,11 +6,10 @@ import numpy as np
 from tryon.preprocessing.parsing import GARMENTS, LABEL, LEGS, SHOES, label_mask
 from tryon.preprocessing.plausibility import torso_length
 from tryon.preprocessing.pose import KEYPOINT
-from tryon.preprocessing.segmentation import grab_cut
+from tryon.preprocessing.segmentation import colour_logit, grab_cut
 
 SPREAD = 0.02  # of the square: how far labels spread over pixels that the annotator took for background
 COLOUR_WEIGHT = 2.5  # of what colours say at most; the annotator's word weighs up to 3
-COLOUR_BINS = 24  # of each axis of CIELAB
 SKIN_TOLERANCE = 16.0  # CIE76 with lightness counted 0.35; shaded arms stay below, most cloth lies above
 
 
@@ -39,30 +38,6 @@ def outlined(probabilities: np.ndarray, reach: np.ndarray, square: np.ndarray) -
     labels = np.where(figure > 0.5, probabilities, labels)
     labels[background] = 0
     return np.where(sharp, labels.argmax(0), background).astype(np.uint8)
-
-
-def colour_logit(image: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> np.ndarray:
-    """How much more common every pixel's colour is inside than outside.
-
-    Args:
-        image: (H, W, 3) uint8 RGB.
-        inside: (H, W) bool: samples of one side.
-        outside: (H, W) bool: samples of the other.
-
-    Returns:
-        (H, W) float32: logarithm of the ratio of the two histograms, above 0 where the colour is rather inside's.
-    """
-    lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB)
-    bins = (lab.astype(int) * COLOUR_BINS) // 256
-    densities = []
-    for samples in (inside, outside):
-        histogram = np.zeros((COLOUR_BINS,) * 3, np.float32)
-        np.add.at(histogram, tuple(bins[samples].T), 1)
-        for axis in range(3):  # a neighbouring bin is nearly the same colour
-            histogram = 0.5 * histogram + 0.25 * (np.roll(histogram, 1, axis) + np.roll(histogram, -1, axis))
-        densities.append((histogram + 1e-3 * samples.sum() / 100) / samples.sum())
-    ratio = np.log(densities[0]) - np.log(densities[1])
-    return ratio[tuple(np.moveaxis(bins, 2, 0))].astype(np.float32)
 
 
 def sleeves_are_no_skin(parsing: np.ndarray, square: np.ndarray) -> np.ndarray:

@@ -1,0 +1,123 @@
+"""Top, bottom or dress: told by the outline of a garment laid out and by the annotator's labels.
+
+A multinomial logistic regression over a few measures of the outline, whose coefficients are the table below.
+`python -m tryon.training.fit_garment_kind FOLDER` fits it to photographs and prints the table.
+"""
+
+from itertools import pairwise
+
+import cv2
+import numpy as np
+
+from tryon.conditions import CATEGORIES
+from tryon.preprocessing.annotation import Annotation
+from tryon.preprocessing.parsing import LABEL
+
+SIDE = 64  # the outline's box is measured at this resolution
+BANDS = 4  # horizontal slices of the box
+FEATURES = (
+    "log_aspect",
+    "log_aspect_squared",
+    *(f"width_{i}" for i in range(BANDS)),
+    *(f"covered_{i}" for i in range(BANDS)),
+    *(f"apart_{i}" for i in range(BANDS)),
+    "fill_of_hull",
+    "top_at_sides",
+    "top_at_shoulders",
+    "top_beside_middle",
+    "top_in_middle",
+    *(f"votes_{name}" for name in CATEGORIES),
+)
+"""Names of what `outline_features` returns: width is in heights of the box, covered in widths of it, apart is what of
+covered is not connected to the middle (sleeves, legs), top is how far below the box's top the outline begins."""
+
+
+def outline_features(outline: np.ndarray, votes: np.ndarray) -> np.ndarray:
+    """Measures of an outlined garment.
+
+    Args:
+        outline: (H, W) bool, not empty.
+        votes: (3,) mean probability of each of `CATEGORIES` within the outline.
+
+    Returns:
+        (22,) float64, named by `FEATURES`.
+    """
+    rows, columns = np.nonzero(outline)
+    box = outline[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    aspect = box.shape[1] / box.shape[0]
+    mask = cv2.resize(box.astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_AREA) > 0.5
+    middle = min(round(float(np.average(np.arange(SIDE), weights=mask.sum(0) + 1e-6))), SIDE - 1)
+    # a row's run through the middle: what no gap parts from it
+    right = np.cumprod(mask[:, middle:], axis=1).sum(1)
+    left = np.cumprod(mask[:, middle::-1], axis=1).sum(1)
+    central = np.maximum(left + right - 1, 0).reshape(BANDS, -1).mean(1) / SIDE
+    covered = mask.sum(1).reshape(BANDS, -1).mean(1) / SIDE
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    hull = cv2.contourArea(cv2.convexHull(np.concatenate(contours))) if contours else 0
+    top = np.where(mask.any(0), mask.argmax(0) / SIDE, 1.0)
+    edges = [round(SIDE * share) for share in (0, 0.12, 0.3, 0.42, 0.58, 0.7, 0.88, 1)]
+    tops = [top[a:b].mean() for a, b in pairwise(edges)]
+    word = np.log(votes + 0.02)
+    return np.array(
+        [
+            np.log(aspect),
+            np.log(aspect) ** 2,
+            *(covered * aspect),
+            *covered,
+            *(covered - central),
+            mask.sum() / max(hull, 1),
+            tops[0] + tops[6],
+            tops[1] + tops[5],
+            tops[2] + tops[4],
+            tops[3],
+            *(word - word.mean()),
+        ]
+    )
+
+
+def category_votes(seen: Annotation, outline: np.ndarray) -> np.ndarray:
+    """(3,) mean probability of each of `CATEGORIES` within an outline, (S, S) bool, of the square that was seen."""
+    maps = seen.scaled(len(outline))
+    return np.array([maps[LABEL[name]][outline].mean() for name in CATEGORIES])
+
+
+def likely_category(outline: np.ndarray, votes: np.ndarray) -> tuple[str, bool]:
+    """The likeliest category of an outlined garment, and whether it is clearly that.
+
+    Args:
+        outline: (S, S) bool, not empty.
+        votes: as `category_votes` returns them.
+    """
+    logits = COEFFICIENTS @ np.append(outline_features(outline, votes), 1.0)
+    best, second = np.argsort(-logits)[:2]
+    # nine in ten of those beyond the margin are right, and six in ten of the others
+    return CATEGORIES[best], bool(logits[best] - logits[second] > 1.0)
+
+
+# For each of FEATURES, and the constant: what it says for each of CATEGORIES.
+_TABLE = (
+    (0.798, 0.164, -0.962),  # log_aspect
+    (-6.080, 1.791, 4.289),  # log_aspect_squared
+    (4.464, -2.193, -2.271),  # width_0
+    (2.134, -0.531, -1.603),  # width_1
+    (-3.199, 4.579, -1.381),  # width_2
+    (0.007, 1.399, -1.406),  # width_3
+    (-7.257, 7.634, -0.376),  # covered_0
+    (8.069, -1.604, -6.465),  # covered_1
+    (0.907, 5.456, -6.364),  # covered_2
+    (-0.303, -4.630, 4.933),  # covered_3
+    (-18.061, 5.850, 12.211),  # apart_0
+    (-12.665, 0.886, 11.779),  # apart_1
+    (3.879, 9.217, -13.096),  # apart_2
+    (4.381, 7.317, -11.697),  # apart_3
+    (-3.833, 10.510, -6.676),  # fill_of_hull
+    (-2.914, 1.719, 1.194),  # top_at_sides
+    (-0.779, -0.493, 1.272),  # top_at_shoulders
+    (3.915, -0.880, -3.035),  # top_beside_middle
+    (-1.582, 18.905, -17.323),  # top_in_middle
+    (0.528, -0.856, 0.328),  # votes_upper
+    (-1.258, 1.614, -0.356),  # votes_lower
+    (1.618, -1.114, -0.504),  # votes_dress
+    (3.695, -19.055, 15.360),  # constant
+)
+COEFFICIENTS = np.array(_TABLE).T
