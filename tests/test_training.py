@@ -12,13 +12,14 @@ from skimage.metrics import structural_similarity
 
 from tryon.conditions import CATEGORIES
 from tryon.preprocessing.parsing import LABEL
-from tryon.training.baselines import mean_colour, pasted_by_torso
-from tryon.training.metrics import colour_error, confidence_interval, region_ssim
+from tryon.training.baselines import mean_colour, pasted_by_torso, warped_by_spline
+from tryon.training.metrics import colour_error, confidence_interval, print_correlation, region_ssim
 
 pytest.importorskip("numba", reason="rendering needs the extra: pip install -e '.[train]'")
 
 from tryon.synthetic.render import plan_shards, render_dataset
 from tryon.training.data import CropDataset, PairDataset, batches, collate, collate_crops
+from tryon.training.evaluate import _measure, evaluate
 from tryon.training.objective import Objective, ssim_map
 from tryon.training.recipes import recipe_for
 from tryon.training.train import make_model, parse_arguments, train
@@ -218,6 +219,55 @@ def test_metrics_know_equal_and_different():
         colour_error(truth, truth, np.zeros_like(mask))
 
 
+def test_print_correlation_follows_the_cloth():
+    """1 where every cell shows its cloth, about 0 where the print is elsewhere, none without a print."""
+    rng = np.random.default_rng(0)
+    garment = cv2.resize(rng.integers(0, 256, (16, 16, 3), dtype=np.uint8), (256, 256), interpolation=cv2.INTER_CUBIC)
+    axis = (np.arange(64) + 0.5) / 64
+    x, y = np.meshgrid(axis, axis)
+    flow = np.stack([0.8 * x + 0.1, 0.7 * y + 0.2, np.ones_like(x)], -1)  # the person shows a part of it
+    matrix = np.float32([[0.8, 0, 25.5], [0, 0.7, 51.1]])
+    worn = cv2.warpAffine(garment, matrix, (256, 256), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    assert print_correlation(worn, garment, flow) > 0.97
+    assert print_correlation(worn // 2 + 20, garment, flow) > 0.97, "light does not matter"
+    assert abs(print_correlation(np.roll(worn, 60, 1), garment, flow)) < 0.4
+    assert print_correlation(worn, np.full_like(garment, 90), flow) is None
+    assert print_correlation(worn, garment, np.full_like(flow, -1)) is None
+
+
+def test_the_spline_goes_through_all_joints():
+    rng = np.random.default_rng(1)
+    person, cloth = (np.ones((18, 3), np.float32) for _ in range(2))
+    person[:, :2] = np.stack(np.meshgrid(np.linspace(0.1, 0.9, 6), [0.2, 0.5, 0.8]), -1).reshape(18, 2)
+    cloth[:, :2] = person[:, :2] + rng.uniform(-0.05, 0.05, (18, 2))
+    garment = np.full((256, 256, 3), 200, np.uint8)
+    for i in range(1, 14):
+        cv2.circle(garment, tuple((cloth[i, :2] * 256).astype(int).tolist()), 5, (10 * i, 0, 0), -1)
+    hidden = np.ones((256, 256), bool)
+    worn = warped_by_spline(np.zeros_like(garment), hidden, garment, person, cloth)
+    for i in range(1, 14):
+        x, y = (person[i, :2] * 256).astype(int)
+        assert abs(int(worn[y, x, 0]) - 10 * i) < 12
+
+
+def test_evaluation_knows_a_perfect_result(shards, tiny_pipeline):
+    """A cascade is scored beside the baselines; the truth itself would win every figure."""
+    dataset = PairDataset(shards, 256, augment=False)
+    figures, sheet = evaluate(tiny_pipeline, dataset, 6)
+    assert figures["pairs"] == 6
+    assert set(figures["methods"]) == {"mean_colour", "affine", "tps", "ours"}
+    assert sheet.shape == (3 * 256, 2 * 8 * 256, 3)
+    json.dumps(figures)
+    gain = figures["ours_better_by"]["affine"]["garment_ciede2000"]
+    table = figures["methods"]
+    assert gain == pytest.approx(table["affine"]["garment_ciede2000"] - table["ours"]["garment_ciede2000"], abs=1e-3)
+    sample = dataset[0]
+    perfect = _measure({"ours": sample["target"]}, sample, tiny_pipeline.annotator)["ours"]
+    assert perfect["garment_ciede2000"] == perfect["changed_ciede2000"] == 0
+    assert perfect["garment_psnr"] == 60
+    assert perfect["pose_error"] in (0, None)
+
+
 def test_confidence_interval_of_a_known_sample():
     mean, half = confidence_interval(np.array([1.0, 3.0] * 50))
     assert mean == 2
@@ -229,7 +279,8 @@ def test_baselines_fill_the_hidden_region_and_nothing_else(shards):
     for i in range(len(dataset)):
         sample = dataset[i]
         given = (sample["agnostic"], sample["hidden"], sample["garment"])
-        for filled in (mean_colour(*given), pasted_by_torso(*given, sample["person_pose"], sample["garment_pose"])):
+        poses = (sample["person_pose"], sample["garment_pose"])
+        for filled in (mean_colour(*given), pasted_by_torso(*given, *poses), warped_by_spline(*given, *poses)):
             assert np.array_equal(filled[~sample["hidden"]], sample["agnostic"][~sample["hidden"]])
             assert (filled[sample["hidden"]] != 127).any()
 

@@ -1,5 +1,6 @@
 """Figures of merit over a region of a picture: pure functions of arrays."""
 
+import cv2
 import numpy as np
 from skimage.color import deltaE_ciede2000, rgb2lab
 from skimage.metrics import structural_similarity
@@ -41,6 +42,42 @@ def region_ssim(image: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> float
         full=True,
     )
     return float(similarity[mask].mean())
+
+
+def region_psnr(image: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> float:
+    """Peak signal-to-noise ratio over a region, in dB; at most 60, where pictures are equal to the eye.
+
+    Args and errors are those of `colour_error`.
+    """
+    if not mask.any():
+        raise ValueError("The region has no pixels.")
+    error = np.mean((image[mask].astype(float) - truth[mask]) ** 2)
+    return float(min(60.0, 10 * np.log10(255**2 / max(error, 1e-9))))
+
+
+def print_correlation(image: np.ndarray, garment: np.ndarray, flow: np.ndarray) -> float | None:
+    """How well the print of the garment picture is found again on the person, at the very place where it belongs.
+
+    Args:
+        image: (S, S, 3) uint8 sRGB, a result.
+        garment: (S, S, 3) uint8 sRGB, the garment picture.
+        flow: (F, F, 3): x, y in [0, 1] of `garment` and visibility of the cloth that each cell of the true picture
+            shows; x = -1 where there is none.
+
+    Returns:
+        Pearson correlation in [-1, 1] of the colours less their mean, over all cells whose cloth both pictures show;
+        None for a garment without a print (spread under 6 of 255) or with fewer than 50 such cells.
+    """
+    side = flow.shape[0]
+    seen = (flow[..., 0] >= 0) & (flow[..., 2] > 0.5)
+    cells = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA).astype(float)[seen]
+    small = cv2.resize(garment, (2 * side, 2 * side), interpolation=cv2.INTER_AREA)
+    x, y = (flow[..., :2].astype(np.float32) * (2 * side) - 0.5).transpose(2, 0, 1)
+    cloth = cv2.remap(small, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(float)[seen]
+    if len(cloth) < 50 or cloth.std(0).mean() < 6:
+        return None
+    cells, cloth = cells - cells.mean(0), cloth - cloth.mean(0)
+    return float((cells * cloth).sum() / max(np.sqrt((cells**2).sum() * (cloth**2).sum()), 1e-9))
 
 
 def confidence_interval(values: np.ndarray) -> tuple[float, float]:
