@@ -1,12 +1,21 @@
 """DWPose: networks with known answers, run by the real onnxruntime, and the drawing of what they find."""
 
+import json
+import struct
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import torch
+from hub_server import Hub, sha256
 
+from tryon import load_pipeline
 from tryon.hub import CheckpointError
+from tryon.images import read_image
+from tryon.models.fashn_vton import FashnVTON
+from tryon.preprocessing import dwpose
 from tryon.preprocessing.dwpose import DWPose, decode_axes, decode_people, openpose_order, padded
 from tryon.preprocessing.whole_body import WholeBody, draw_grey
 
@@ -78,6 +87,37 @@ def test_a_damaged_network_is_refused(folder: Path):
     (folder / "yolox_l.onnx").write_bytes(b"no network")
     with pytest.raises(CheckpointError, match="cannot be read"):
         DWPose(folder)
+
+
+def publish(path: Path) -> None:
+    """Write a file of the published layout, all zeros; it takes no room on the disk."""
+    with torch.device("meta"):
+        tensors = sorted(FashnVTON().state_dict().items())
+    header, end = {}, 0
+    for name, value in tensors:
+        start, end = end, end + 2 * value.numel()
+        header[name] = {"dtype": "BF16", "shape": list(value.shape), "data_offsets": [start, end]}
+    encoded = json.dumps(header).encode()
+    with path.open("wb") as file:
+        file.write(struct.pack("<Q", len(encoded)) + encoded)
+        file.truncate(8 + len(encoded) + end)
+
+
+def test_published_weights_are_loaded_with_their_detector(
+    hub: Hub, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, person_file: Path, garment_file: Path
+):
+    repo, commit = dwpose.SOURCE.split("@")
+    hub.repos[repo, commit] = {path.name: path.read_bytes() for path in folder.glob("*.onnx")}
+    for name in ("DETECTOR", "ESTIMATOR"):
+        file = getattr(dwpose, name)
+        data = hub.repos[repo, commit][file.path]
+        monkeypatch.setattr(dwpose, name, replace(file, size=len(data), sha256=sha256(data)))
+    (tmp_path / "fashn").mkdir()
+    publish(tmp_path / "fashn" / "model.safetensors")
+    pipeline = load_pipeline(tmp_path / "fashn", "cpu", torch.bfloat16)
+    prepared = pipeline.prepare(read_image(person_file), read_image(garment_file))
+    assert prepared.person.shape == (1, 3, 864, 576)
+    assert (prepared.person_pose > -1).any()
 
 
 def test_boxes_lie_where_their_cell_is():

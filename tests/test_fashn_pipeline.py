@@ -78,14 +78,14 @@ def test_times_are_the_published_ones():
 def test_the_sampler_is_eulers_with_guidance_in_all_but_the_last_step(
     fashn: FashnTryOnPipeline, prepared: PreparedPhotos
 ):
-    *_, result = fashn.sample([prepared], num_inference_steps=5, guidance_scale=2.5, generator=seeded())
+    *_, result = fashn.sample([prepared], num_inference_steps=3, guidance_scale=2.5, generator=seeded())
     x = torch.randn(1, 3, 96, 64, generator=seeded())
     given = (prepared.person, prepared.person_pose, prepared.garment, prepared.garment_pose, torch.tensor([1]))
-    times = schedule(5)
-    for k in range(5):
+    times = schedule(3)
+    for k in range(3):
         t = torch.tensor([times[k]])
         velocity = fashn.transformer(x, t, *given)
-        if k < 4:
+        if k < 2:
             null = fashn.transformer(x, t, *given, keep_mask=torch.tensor([False]))
             velocity = null + 2.5 * (velocity - null)
         x = x + (times[k + 1] - times[k]) * velocity
@@ -160,10 +160,11 @@ def test_a_mask_is_hidden_from_the_network_and_nothing_else_changes(
     grey = is_grey(masked.person)
     assert grey[0, 40:60, 24:40].all()
     assert torch.equal(masked.person[~grey.expand(1, 3, 96, 64)], prepared.person[~grey.expand(1, 3, 96, 64)])
-    image = np.asarray(fashn(person, garment, mask=mask, generator=seeded()).images[0])
+    noise = np.random.default_rng(0).integers(0, 256, (96, 64, 3), np.uint8)
+    image = np.asarray(lay_over(person, Image.fromarray(noise), masked))
     same = (image == np.asarray(person)).all(2)
     assert same[drawn == 0].all()
-    assert not same[drawn > 0].any() or same[drawn > 0].mean() < 0.1
+    assert same[drawn > 0].mean() < 0.1
 
 
 def test_the_region_can_be_handed_back(

@@ -118,9 +118,9 @@ def test_other_sizes_than_the_trained_one_keep_their_grid(network: FashnVTON, in
 def test_the_last_layer_paints_colour_by_colour_row_by_row(inputs: dict):
     network = FashnVTON(**PRESETS["tiny"]).eval()
     torch.nn.init.zeros_(network.final_layer.linear.weight)
-    network.final_layer.linear.bias.copy_(torch.arange(48))
-    patch = network(**inputs)[0, :, 4:8, 8:12]
-    assert torch.equal(patch, torch.arange(48.0).reshape(3, 4, 4))
+    network.final_layer.linear.bias.copy_(torch.arange(192))
+    patch = network(**inputs)[0, :, 8:16, 16:24]
+    assert torch.equal(patch, torch.arange(192.0).reshape(3, 8, 8))
 
 
 def test_time_becomes_cosines_then_sines():

@@ -110,7 +110,7 @@ def main() -> None:
     parser.add_argument("--device", help="default: the best with room")
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), help="default: the faster one")
     options = parser.parse_args()
-    device, _ = choose_device(6.0 if options.preset == "v1.5" else 0.5, options.device)
+    device, _ = choose_device(4.5 if options.preset == "v1.5" else 0.5, options.device)
     dtype = best_dtype(device) if options.dtype is None else getattr(torch, options.dtype)
     size = None if options.size is None else tuple(options.size)
     pipeline = random_pipeline(options.preset, size, device, dtype)

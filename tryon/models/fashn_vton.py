@@ -26,7 +26,7 @@ PRESETS = {
         "hidden_size": 48,
         "n_heads": 2,
         "axes_dim": (8, 8, 8),
-        "patch_size": 4,
+        "patch_size": 8,
         "double_blocks_depth": 2,
         "single_blocks_depth": 2,
         "patch_mixer_depth": 1,
