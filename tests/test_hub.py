@@ -1,5 +1,6 @@
 """Downloads from a Hub on loopback by the real client: whole, broken off and resumed, damaged, missing, slow."""
 
+import errno
 import json
 import os
 import subprocess
@@ -163,6 +164,14 @@ def test_a_full_disk_is_noticed_before_the_download(hub: Hub, monkeypatch: pytes
     with pytest.raises(CheckpointError, match=r"disk is too full .* GB wanted"):
         large_file()
     assert hub.ranges() == []
+
+
+def test_a_disk_that_fills_up_during_the_download_is_named(hub: Hub):
+    def write_fails(done: int, total: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(CheckpointError, match="disk is too full for acme/large"):
+        large_file(write_fails)
 
 
 def test_a_pickled_checkpoint_is_not_even_downloaded(hub: Hub):

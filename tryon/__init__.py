@@ -8,7 +8,9 @@ import importlib
 
 _HOMES = {
     "CATEGORIES": "tryon.conditions",
+    "CheckpointError": "tryon.hub",
     "Conditions": "tryon.conditions",
+    "FashnTryOnPipeline": "tryon.fashn_pipeline",
     "InputError": "tryon.images",
     "TryOnOutput": "tryon.pipeline",
     "TryOnPipeline": "tryon.pipeline",

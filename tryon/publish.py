@@ -138,10 +138,13 @@ def evaluation_table(folder: Path) -> str:
     if not (folder / EVALUATION).is_file():
         return "It has not been evaluated."
     methods = json.loads((folder / EVALUATION).read_text(encoding="utf-8"))["methods"]
-    metrics = [name for name in next(iter(methods.values())) if not name.endswith("_ci95")]
+    named = dict.fromkeys(name for values in methods.values() for name in values)
+    metrics = [name for name in named if not name.endswith("_ci95")]
     lines = [f"| method | {' | '.join(metrics)} |", "|" + " --- |" * (1 + len(metrics))]
     for method, values in methods.items():
-        cells = (f"{values[name]:.4g} ± {values.get(f'{name}_ci95', 0):.2g}" for name in metrics)
+        cells = (
+            f"{values[name]:.4g} ± {values.get(f'{name}_ci95', 0):.2g}" if name in values else "" for name in metrics
+        )
         lines.append(f"| {method} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
