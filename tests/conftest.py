@@ -2,11 +2,13 @@
 
 import os
 import socket
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when the libraries are imported
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+os.environ["GRADIO_TEMP_DIR"] = tempfile.mkdtemp(prefix="tryon-tests-")  # the app deletes what it finds there
 
 import hub_server
 import pytest
@@ -101,11 +103,27 @@ def garment_file() -> Path:
 
 
 @pytest.fixture(scope="session")
-def app_url(pipeline) -> Iterator[str]:
-    """Address of a running app that serves the shipped checkpoint."""
+def painter(tiny_pipeline, pipeline):
+    """The shipped annotator, so that people are found, with tiny networks: real, quick, and no beauty."""
+    from tryon.pipeline import TryOnPipeline
+
+    return TryOnPipeline(**{**tiny_pipeline.components, "annotator": pipeline.annotator})
+
+
+@pytest.fixture(scope="session")
+def painter_folder(painter, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The checkpoint folder of `painter`."""
+    folder = tmp_path_factory.mktemp("checkpoints") / "painter"
+    painter.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def app_url(painter) -> Iterator[str]:
+    """Address of a running app, launched as `python app.py` launches it."""
     import app
 
-    demo = app.create_demo(lambda: pipeline)
+    demo = app.create_demo(lambda name: painter)
     _, url, _ = app.launch(demo, prevent_thread_lock=True, server_name="127.0.0.1", quiet=True)
     yield url
     demo.close()

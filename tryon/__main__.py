@@ -1,7 +1,7 @@
-"""`python -m tryon PERSON GARMENT -o OUT`: dress a person from a shell.
+"""`python -m tryon PERSON GARMENT -o OUT`: dress a person, or folders of persons and garments, from a shell.
 
-Prints one line of JSON about the result on stdout. Anything wrong with the input is one sentence on
-stderr and exit code 2.
+Prints one line of JSON about each result on stdout. Anything wrong with the input is one sentence on stderr and exit
+code 2. `python -m tryon zoo` tells about the checkpoints.
 """
 
 import argparse
@@ -10,7 +10,7 @@ import random
 import sys
 from pathlib import Path
 
-from tryon import zoo_command
+from tryon import batch_command, zoo_command
 
 MAX_SEED = 2**31 - 1
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
@@ -19,21 +19,32 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Arguments of the command line, checked as far as that needs neither model nor picture."""
     parser = argparse.ArgumentParser(prog="python -m tryon", description=__doc__.splitlines()[0])
-    parser.add_argument("person_image", metavar="PERSON", help="photo of one person")
-    parser.add_argument("garment_image", metavar="GARMENT", help="photo of a garment, worn or not")
-    parser.add_argument("-o", "--output", metavar="OUT", required=True, type=Path, help="picture to write")
+    parser.add_argument("person_image", metavar="PERSON", help="photo of one person, or a folder of them")
+    parser.add_argument("garment_image", metavar="GARMENT", help="photo of a garment, worn or not, or a folder of them")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="OUT",
+        required=True,
+        type=Path,
+        help="picture to write; a folder if one of the inputs is a folder",
+    )
     parser.add_argument("--category", choices=("auto", "upper", "lower", "dress"), default="auto")
     parser.add_argument("--seed", type=int, default=-1, help="-1, the default, picks one")
     parser.add_argument("--num-inference-steps", type=int, help="of each stage; default: the checkpoint's own")
     parser.add_argument("--guidance-scale", type=float, help="default: the checkpoint's own")
     parser.add_argument("--checkpoint", default="small", help="name, folder or org/repo@commit (default: small)")
     options = parser.parse_args(arguments)
+    if not -1 <= options.seed <= MAX_SEED:
+        parser.error(f"--seed must be -1 or from 0 to {MAX_SEED}.")
+    if batch_command.is_batch(options):
+        if options.output.is_file() or options.output.suffix.lower() in SUFFIXES:
+            parser.error("OUT must be a folder, as one of the inputs is one.")
+        return options
     if options.output.suffix.lower() not in SUFFIXES:
         parser.error(f"OUT must end in one of {', '.join(SUFFIXES)}.")
     if not options.output.resolve().parent.is_dir():
         parser.error(f"There is no folder {options.output.resolve().parent}.")
-    if not -1 <= options.seed <= MAX_SEED:
-        parser.error(f"--seed must be -1 or from 0 to {MAX_SEED}.")
     return options
 
 
@@ -47,6 +58,7 @@ def dress(options: argparse.Namespace) -> dict:
     import torch  # after the arguments are known to be good: it takes seconds
 
     from tryon.images import read_image
+    from tryon.metadata import save_result
     from tryon.zoo import load_pipeline
 
     person_image = read_image(options.person_image)
@@ -60,9 +72,9 @@ def dress(options: argparse.Namespace) -> dict:
         guidance_scale=options.guidance_scale,
         generator=torch.Generator().manual_seed(seed),
     )
-    lossy = options.output.suffix.lower() != ".png"
-    output.images[0].save(options.output, **({"quality": 95} if lossy else {}))
-    return {**output.info[0], "seed": seed, "checkpoint": options.checkpoint}
+    info = {**output.info[0], "seed": seed, "checkpoint": options.checkpoint}
+    save_result(output.images[0], options.output, info)
+    return info
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -72,6 +84,8 @@ def main(arguments: list[str] | None = None) -> int:
         return zoo_command.main(arguments[1:])
     options = parse_arguments(arguments)
     try:
+        if batch_command.is_batch(options):
+            return batch_command.run(options)
         info = dress(options)
     except (ValueError, OSError) as error:
         print(error, file=sys.stderr)

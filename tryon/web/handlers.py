@@ -1,0 +1,372 @@
+"""What happens on the page: functions behind its events. All they know of a visit is in the visit's own state."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from html import escape
+from pathlib import Path
+from types import SimpleNamespace
+
+import gradio as gr
+from PIL import Image
+
+from tryon.web import seen
+from tryon.web.endpoints import keep_batch, run_batch
+from tryon.web.files import delete, keep_mask, keep_result, keep_view, path_of, read_upload
+from tryon.web.layout import captioned
+from tryon.web.sampler import MAX_SEED, STAGES, Request, Sampler, readable_errors, served_names
+from tryon.web.sharing import example, example_files, restores_a_page, settings_of
+from tryon.web.texts import messages
+from tryon.zoo import find_checkpoint
+
+README = Path(__file__).resolve().parents[2] / "README.md"
+FIRST = ("woman_white_tee", "upper_striped_tee")  # examples to start with
+LOCAL = "http://127.0.0.1:7860"
+PROGRESS = gr.Progress()  # gradio replaces this default by the progress of the event
+
+
+def new_visit() -> dict:
+    """State of a visit: its files, its results, and the region that was found in the photo `looked` at, as paths."""
+    return {"files": [], "results": [], "region": None, "looked": None}
+
+
+def forget(visit: dict) -> int:
+    """Delete all files of a visit."""
+    return delete(visit["files"])
+
+
+def steps_html(running: str, words: dict, done: float, left: float | None, note: str) -> str:
+    """The list of stages with the one named `running` marked, and how long it may take."""
+    now = STAGES.index(running)
+    marks = ["done"] * now + ["now"] + ["later"] * len(STAGES)
+    items = "".join(f'<li class="{mark}">{words[name]}</li>' for mark, name in zip(marks, STAGES, strict=False))
+    time_left = words["left"].format(round(left)) if left and left >= 1 else ""
+    foot = " · ".join(part for part in (note, time_left) if part)
+    return (
+        f'<ul class="steps">{items}</ul><progress max="1" value="{done:.2f}"></progress>'
+        f'<p role="status" class="hint">{words[running]}{foot and " · " + foot}</p>'
+    )
+
+
+def model_card(name: str, request: gr.Request) -> str:
+    """Facts about a checkpoint, so that nobody has to leave the page to choose."""
+    row, words = find_checkpoint(name), messages(request)
+    if row is None:
+        return f"<p>{escape(name)}</p>"
+    facts = {
+        words["license"]: f"{row.license} · {words['commercial_yes' if row.commercial_use else 'commercial_no']}",
+        words["categories"]: ", ".join(row.categories),
+        words["size"]: f"{row.resolution} px",
+        words["parameters"]: f"{row.parameters / 1e6:.0f} M",
+        words["memory"]: f"{row.memory_gb:g} GB",
+        words["speed"]: row.speed,
+    }
+    lines = "".join(f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in facts.items())
+    return f"<p>{escape(row.summary[:1].upper() + row.summary[1:])}.</p><dl>{lines}</dl>"
+
+
+def offered(commercial_only: bool, chosen: str) -> dict:
+    """The model selector, with only those that may be used commercially if asked for."""
+    rows = ((name, find_checkpoint(name)) for name in served_names())
+    names = [name for name, row in rows if not commercial_only or (row and row.commercial_use)]
+    return gr.update(choices=names, value=chosen if chosen in names else next(iter(names), None))
+
+
+def garments_of(category: str) -> dict:
+    """The example garments of a category."""
+    return gr.update(value=captioned(example_files("garments", category)), selected_index=None)
+
+
+def pick_garment(category: str, event: gr.SelectData) -> str:
+    """The example garment that was chosen."""
+    return str(example_files("garments", category)[event.index])
+
+
+def pick_person(event: gr.SelectData) -> str:
+    """The example person who was chosen."""
+    return str(example_files("persons")[event.index])
+
+
+def programs_text(request: gr.Request) -> str:
+    """The README's section on programs, with the address of this very app."""
+    section = README.read_text(encoding="utf-8").split("## Use it from a program\n")[1].split("\n## ")[0]
+    origin = f"{request.headers.get('x-forwarded-proto', 'http')}://{request.headers.get('host', '')}"
+    return section.replace(LOCAL, origin)
+
+
+class Handlers:
+    """Events that need the sampler or update many components.
+
+    Args:
+        sampler: does the work.
+        ui: all components by name; `visit` and `shown` are states.
+    """
+
+    def __init__(self, sampler: Sampler, ui: SimpleNamespace) -> None:
+        self.sampler, self.ui = sampler, ui
+
+    def arrive(self, request: gr.Request) -> dict:
+        """First look at the page: what its address asks for, else the first examples."""
+        ui = self.ui
+        programs = {ui.programs: programs_text(request)}
+        if restores_a_page(request):
+            return programs
+        wish = settings_of(request)
+        return programs | {
+            ui.person: wish["person"] or example("persons", FIRST[0]),
+            ui.garment: wish["garment"] or example("garments", FIRST[1]),
+            ui.category: wish["category"],
+            ui.seed: wish["seed"],
+            ui.model: wish["checkpoint"],
+            ui.card: model_card(wish["checkpoint"], request),
+        }
+
+    def remember(self, visit: dict, *values: dict | list | None) -> dict:
+        """Note which files a visitor sent, to delete them when asked to."""
+        uploads = [upload for value in values for upload in (value if isinstance(value, list) else [value])]
+        visit["files"] += [path for path in map(path_of, uploads) if path]
+        return visit
+
+    def begin(self, visit: dict, editor: dict | None, http: gr.Request) -> dict:
+        """Make room for the preview, and keep the region that was painted."""
+        ui, mask, words = self.ui, None, messages(http)
+        if visit["region"]:
+            with Image.open(visit["region"]) as region:
+                mask = seen.painted_region(editor, region)
+        mask = mask and keep_mask(mask)
+        visit["files"].append(mask)
+        gone = gr.update(visible=False)
+        return {
+            ui.visit: visit,
+            ui.mask: mask and {"path": mask},
+            ui.go: gone,
+            ui.cancel: gr.update(visible=True),
+            ui.waiting: gone,
+            ui.progress: gr.update(value=steps_html("prepare", words, 0, None, ""), visible=True),
+            ui.preview: gr.update(value=None, visible=True),
+            ui.slider: gone,
+            ui.outcome: gone,
+            ui.link: gone,
+        }
+
+    def run(
+        self,
+        visit: dict,
+        count: int,
+        person: dict | None,
+        garment: dict | None,
+        category: str,
+        steps: float,
+        guidance: float,
+        seed: float,
+        mask: dict | None,
+        checkpoint: str,
+        http: gr.Request,
+        progress: gr.Progress = PROGRESS,
+    ) -> Iterator[dict]:
+        """Dress the person, once or several times, showing each stage."""
+        ui, words = self.ui, messages(http)
+        request = Request(person, garment, category, steps, guidance, seed, mask, checkpoint)
+        started, first = time.monotonic(), len(visit["results"])
+        with readable_errors():
+            seed, before = request.settings()["seed"], keep_view(read_upload(request.person, "person"), "before")
+        visit["files"] += [before, path_of(request.person), path_of(request.garment)]
+        if visit["looked"] != path_of(request.person):  # what was painted belongs to another photo
+            request = replace(request, mask=None)
+        for number in range(int(count)):
+            note = words["of"].format(number + 1, int(count)) if count > 1 else ""
+
+            def status(stage: str, share: float, number: int = number, note: str = note) -> str:
+                done = (number + (STAGES.index(stage) + share) / len(STAGES)) / count
+                spent = time.monotonic() - started
+                return steps_html(stage, words, done, spent * (1 - done) / done if done else None, note)
+
+            def tell(stage: str, step: int, steps: int) -> None:
+                progress((step, steps), desc=words.get(stage, stage))
+
+            yield {ui.progress: status("prepare", 0), ui.preview: before}
+            strip, one = [], replace(request, seed=(seed + number) % (MAX_SEED + 1))
+            for name, image, info in self.sampler(one, http.session_hash, tell):
+                if info is None:
+                    strip.append((keep_view(image, name, 1024), f"{image.width} px"))
+                    visit["files"].append(strip[-1][0])
+                    following = STAGES[min(STAGES.index(name) + 1, len(STAGES) - 1)] if name in STAGES else "prepare"
+                    yield {ui.visit: visit, ui.preview: strip[-1][0], ui.progress: status(following, 0)}
+            result = {
+                "before": before,
+                "after": keep_view(image, "after"),
+                "file": keep_result(image, info),
+                "stages": strip,
+                "info": info,
+                "person": path_of(request.person),
+                "garment": path_of(request.garment),
+            }
+            visit["files"] += [result["after"], result["file"]]
+            visit["results"].append(result)
+        made = [(r["after"], str(r["info"]["seed"])) for r in visit["results"][first:]]
+        yield {
+            ui.visit: visit,
+            ui.variations: gr.update(value=made, visible=len(made) > 1, selected_index=0),
+            **self.show(visit, first),
+            **self.past(visit),
+        }
+
+    def show(self, visit: dict, index: int) -> dict:
+        """One result, with all that belongs to it."""
+        ui, result = self.ui, visit["results"][index]
+        return {
+            ui.shown: index,
+            ui.slider: gr.update(value=(result["before"], result["after"]), visible=True),
+            ui.outcome: gr.update(visible=True),
+            ui.warnings: "\n\n".join(result["info"]["warnings"]),
+            ui.download: result["file"],
+            ui.strip: result["stages"],
+            ui.details: result["info"],
+        }
+
+    def past(self, visit: dict) -> dict:
+        """The gallery of all results."""
+        made = [
+            (r["after"], f"{n} · {Path(r['garment']).stem.replace('_', ' ')} · {r['info']['seed']}")
+            for n, r in enumerate(visit["results"], 1)
+        ]
+        return {
+            self.ui.past: gr.update(value=made, visible=bool(made), selected_index=None),
+            self.ui.history_hint: gr.update(visible=not made),
+        }
+
+    def pick_variation(self, visit: dict, event: gr.SelectData) -> dict:
+        """Show the variation that was chosen; they are the last results of the visit."""
+        seeds = [str(r["info"]["seed"]) for r in visit["results"]]
+        caption = event.value["caption"]
+        return self.show(visit, len(seeds) - 1 - seeds[::-1].index(caption))
+
+    def pick_past(self, visit: dict, picked: list[int], event: gr.SelectData) -> dict:
+        """Compare the two results that were chosen last."""
+        ui, picked = self.ui, [*picked, event.index][-2:]
+        left, right = visit["results"][picked[0]], visit["results"][picked[-1]]
+        pair = (left["before"] if len(picked) == 1 else left["after"], right["after"])
+        return {
+            ui.picked: picked,
+            ui.compare: gr.update(value=pair, visible=True),
+            ui.reuse: gr.update(visible=True),
+        }
+
+    def reuse(self, visit: dict, picked: list[int], request: gr.Request) -> dict:
+        """Put pictures and settings of a result back in their places."""
+        ui, result = self.ui, visit["results"][picked[-1]]
+        info = result["info"]
+        return {
+            ui.person: result["person"],
+            ui.garment: result["garment"],
+            ui.category: info["category"],
+            ui.seed: info["seed"],
+            ui.model: info["checkpoint"],
+            ui.card: model_card(info["checkpoint"], request),
+        }
+
+    def end(self) -> dict:
+        """Give the button back, whatever happened."""
+        ui, gone = self.ui, gr.update(visible=False)
+        return {ui.go: gr.update(visible=True), ui.cancel: gone, ui.progress: gone, ui.preview: gone}
+
+    def stop(self, request: gr.Request) -> dict:
+        """End the work of this visit at its next step."""
+        self.sampler.stop(request.session_hash)
+        gr.Info(messages(request)["stopped"])
+        return self.end() | {self.ui.waiting: gr.update(visible=True)}
+
+    def chain(self, result: dict | None, request: gr.Request) -> str | None:
+        """The result becomes the person, to wear something else with it."""
+        gr.Info(messages(request)["chained"])
+        return path_of(result)
+
+    def look(self, visit: dict, person: dict, garment: dict, category: str, checkpoint: str) -> dict:
+        """What the app understood of both pictures, and the region to paint on."""
+        ui = self.ui
+        image, prepared = self.sampler.look(Request(person, garment, category, checkpoint=checkpoint))
+        region = keep_mask(prepared.region)
+        pictures = (
+            seen.crop_with_pose(image, prepared),
+            seen.hidden_person(prepared),
+            seen.garment_cut_out(prepared),
+        )
+        views = [keep_view(picture, "seen") for picture in pictures]
+        visit["files"] += [region, *views]
+        visit["region"], visit["looked"] = region, path_of(person)
+        return {
+            ui.visit: visit,
+            ui.found: gr.update(visible=True),
+            ui.notes: "\n\n".join(prepared.warnings),
+            ui.grow: 0,
+            ui.editor: self.painted(visit, image, prepared.region),
+            **dict(zip(ui.views, views, strict=True)),
+        }
+
+    def painted(self, visit: dict, image: object, region: object) -> dict:
+        """The editor's value, its pictures kept as files of the visit."""
+        value = seen.editor_value(image, region)
+        kept = {
+            "background": keep_view(value["background"], "photo"),
+            "layers": [keep_mask(value["layers"][0], "layer")],
+            "composite": None,
+        }
+        visit["files"] += [kept["background"], *kept["layers"]]
+        return kept
+
+    def grown(self, visit: dict, person: dict, percent: float) -> dict:
+        """The region that was found, grown or shrunk; what was painted is replaced."""
+        ui = self.ui
+        with readable_errors():
+            region = seen.grow(read_upload({"path": visit["region"]}, "region").convert("L"), percent)
+            value = self.painted(visit, read_upload(person, "person"), region)
+        return {ui.visit: visit, ui.editor: value}
+
+    def many(
+        self,
+        visit: dict,
+        person: dict | None,
+        garments: list[dict] | None,
+        category: str,
+        steps: float,
+        guidance: float,
+        seed: float,
+        checkpoint: str,
+        http: gr.Request,
+    ) -> Iterator[dict]:
+        """One person in many garments."""
+        ui, words, total = self.ui, messages(http), len(garments or [])
+        settings = (category, steps, guidance, seed, None, checkpoint)
+        for rows in run_batch(self.sampler, person, garments, settings, http.session_hash):
+            visit["files"] += [rows[-1].result]
+            failed = [f"{row.garment}: {row.error}" for row in rows if row.error]
+            yield {ui.visit: visit, ui.batch_progress: "\n\n".join([words["of"].format(len(rows), total), *failed])}
+        sheet, archive = keep_batch(rows)
+        visit["files"] += [sheet, archive, *map(path_of, garments)]
+        yield {
+            ui.visit: visit,
+            ui.sheet: gr.update(value=sheet, visible=True),
+            ui.zip: gr.update(value=archive, visible=True),
+        }
+
+    def delete(self, visit: dict, request: gr.Request, *uploads: dict | None) -> dict:
+        """Delete every file of this visit and empty the page."""
+        ui = self.ui
+        gone = forget(self.remember(visit, *uploads))
+        gr.Info(messages(request)["deleted"].format(gone))
+        empty = gr.update(value=None, visible=False)
+        return {
+            ui.visit: new_visit(),
+            ui.shown: None,
+            ui.picked: [],
+            ui.person: None,
+            ui.garment: None,
+            ui.waiting: gr.update(visible=True),
+            ui.outcome: gr.update(visible=False),
+            ui.found: gr.update(visible=False),
+            ui.history_hint: gr.update(visible=True),
+            **dict.fromkeys((ui.slider, ui.past, ui.compare, ui.sheet, ui.zip, ui.link), empty),
+            **dict.fromkeys((ui.preview, ui.download, ui.strip, ui.variations, ui.editor, ui.garments), None),
+            **dict.fromkeys((ui.details, *ui.views), None),
+            ui.reuse: gr.update(visible=False),
+        }

@@ -1,0 +1,82 @@
+"""What the app understood of two photographs, as pictures; and the region, to be grown, shrunk or painted."""
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from tryon.images import to_images
+from tryon.preprocessing import Prepared
+from tryon.preprocessing.pose import draw_pose
+
+PAINT = (225, 29, 72)  # what may change is shown in this colour
+EDITOR_SIDE = 720  # longest side of the picture in the editor, in pixels
+BORDER = (231, 229, 228)
+PAINTED = 60  # opacity from which paint counts, of 255
+UNTOUCHED = 5e-4  # share of pixels that drawing and rounding may alter by themselves
+
+
+def crop_with_pose(person_image: Image.Image, prepared: Prepared, size: int = 512) -> Image.Image:
+    """The square that the networks look at, with the joints that were found."""
+    crop = prepared.frame.crop(person_image, size)
+    return Image.fromarray(draw_pose(prepared.conditions.person_pose[0].numpy(), crop))
+
+
+def hidden_person(prepared: Prepared) -> Image.Image:
+    """The person as the networks are shown it: grey where the garment will be."""
+    return Image.fromarray(to_images(prepared.conditions.agnostic)[0])
+
+
+def garment_cut_out(prepared: Prepared) -> Image.Image:
+    """The garment as the networks are shown it."""
+    return Image.fromarray(to_images(prepared.conditions.garment)[0])
+
+
+def grow(region: Image.Image, percent: float) -> Image.Image:
+    """The region with its edge moved outwards, or inwards for negative values.
+
+    Args:
+        region: picture of mode L, 255 where the photo may change.
+        percent: how far, in percent of the picture's longer side.
+    """
+    radius = round(abs(percent) / 100 * max(region.size))
+    if radius == 0:
+        return region
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    change = cv2.dilate if percent > 0 else cv2.erode
+    return Image.fromarray(change(np.asarray(region), disc))
+
+
+def editor_value(person_image: Image.Image, region: Image.Image) -> dict:
+    """The photo with the region painted over it, for `gr.ImageEditor` with a canvas of `EDITOR_SIDE`.
+
+    Both lie in the upper left of a square: the editor scales layers by the side of its canvas, not by the photo.
+    """
+    small = person_image.copy()
+    small.thumbnail((EDITOR_SIDE, EDITOR_SIDE))
+    alpha = region.resize(small.size, Image.Resampling.BILINEAR).point(lambda value: 150 if value > 127 else 0)
+    background = Image.new("RGB", (EDITOR_SIDE, EDITOR_SIDE), BORDER)
+    background.paste(small)
+    layer = Image.new("RGBA", background.size, (*PAINT, 0))
+    layer.paste(Image.merge("RGBA", (*Image.new("RGB", small.size, PAINT).split(), alpha)))
+    return {"background": background, "layers": [layer]}
+
+
+def painted_region(value: dict | None, found: Image.Image) -> Image.Image | None:
+    """The region that a visitor painted, as a mask of the photo's size; None if nothing was altered.
+
+    Args:
+        value: of `gr.ImageEditor`, its pictures of Pillow's.
+        found: the region that was found, at the photo's size; a slider may have grown it before it was painted on.
+    """
+    layers = [layer.convert("RGBA").getchannel("A") for layer in (value or {}).get("layers") or []]
+    if not layers:
+        return None
+    scale = EDITOR_SIDE / max(*found.size, EDITOR_SIDE)
+    width, height = (max(1, round(side * scale)) for side in found.size)
+    squares = [layer.resize((EDITOR_SIDE, EDITOR_SIDE)) for layer in layers]
+    painted = np.max([np.asarray(layer) for layer in squares], axis=0)[:height, :width] > PAINTED
+    small = np.asarray(found.resize((width, height), Image.Resampling.BILINEAR)) > 127
+    if (painted != small).mean() < UNTOUCHED:
+        return None
+    region = Image.fromarray(painted.astype(np.uint8) * 255)
+    return region.resize(found.size, Image.Resampling.BILINEAR).point(lambda value: 255 if value > 127 else 0)
