@@ -33,6 +33,7 @@ STAGES = ("prepare", "base", "sr256", "sr1024")
 MAX_SEED = 2**31 - 1
 MAX_STEPS = 100
 MAX_GUIDANCE = 5
+ON_ZERO_GPU = bool(os.environ.get("SPACES_ZERO_GPU"))
 logger = logging.getLogger(__name__)
 
 
@@ -186,7 +187,8 @@ class Sampler:
             gr.Error: a sentence for the visitor.
         """
         try:
-            yield from self._on_gpu(request, visit, tell)
+            # ZeroGPU works in another process, to which a function cannot be handed
+            yield from self._on_gpu(request, visit, None if ON_ZERO_GPU else tell)
         except gr.Error as error:
             if not is_quota(error):
                 raise
