@@ -101,7 +101,7 @@ def wire(ui: SimpleNamespace, do: Handlers, demo: gr.Blocks) -> None:
     ui.model.change(model_card, ui.model, ui.card, **PRIVATE)
 
     room = [ui.visit, ui.mask, ui.go, ui.cancel, ui.waiting, ui.progress, ui.preview, ui.slider, ui.outcome, ui.link]
-    begun = ui.go.click(do.begin, [ui.visit, ui.editor], room, **PRIVATE)
+    begun = ui.go.click(do.begin, [ui.visit, ui.editor, ui.model], room, **PRIVATE)
     done = begun.success(
         do.run,
         [ui.visit, ui.count, ui.person, ui.garment, *settings, ui.mask, ui.model],

@@ -73,12 +73,8 @@ def make_endpoints(sampler: Sampler) -> dict[str, Callable]:
             "checkpoint": checkpoint,
             "warnings": list(prepared.warnings),
         }
-        return (
-            keep_view(seen.crop_with_pose(person, prepared), "seen"),
-            keep_mask(prepared.region),
-            keep_view(seen.garment_cut_out(prepared), "garment"),
-            info,
-        )
+        joints, _, garment = seen.views(person, prepared)
+        return keep_view(joints, "seen"), keep_mask(prepared.region), keep_view(garment, "garment"), info
 
     def batch(
         person_image: dict,

@@ -14,7 +14,7 @@ from tryon.web import seen
 from tryon.web.endpoints import keep_batch, run_batch
 from tryon.web.files import delete, keep_mask, keep_result, keep_view, path_of, read_upload
 from tryon.web.layout import captioned
-from tryon.web.sampler import MAX_SEED, STAGES, Request, Sampler, readable_errors, served_names
+from tryon.web.sampler import MAX_SEED, Request, Sampler, readable_errors, served_names, stages_of
 from tryon.web.sharing import example, example_files, restores_a_page, settings_of
 from tryon.web.texts import messages
 from tryon.zoo import find_checkpoint
@@ -35,11 +35,11 @@ def forget(visit: dict) -> int:
     return delete(visit["files"])
 
 
-def steps_html(running: str, words: dict, done: float, left: float | None, note: str) -> str:
+def steps_html(stages: tuple[str, ...], running: str, words: dict, done: float, left: float | None, note: str) -> str:
     """The list of stages with the one named `running` marked, and how long it may take."""
-    now = STAGES.index(running)
-    marks = ["done"] * now + ["now"] + ["later"] * len(STAGES)
-    items = "".join(f'<li class="{mark}">{words[name]}</li>' for mark, name in zip(marks, STAGES, strict=False))
+    now = stages.index(running)
+    marks = ["done"] * now + ["now"] + ["later"] * len(stages)
+    items = "".join(f'<li class="{mark}">{words[name]}</li>' for mark, name in zip(marks, stages, strict=False))
     time_left = words["left"].format(round(left)) if left and left >= 1 else ""
     foot = " · ".join(part for part in (note, time_left) if part)
     return (
@@ -127,7 +127,7 @@ class Handlers:
         visit["files"] += [path for path in map(path_of, uploads) if path]
         return visit
 
-    def begin(self, visit: dict, editor: dict | None, http: gr.Request) -> dict:
+    def begin(self, visit: dict, editor: dict | None, checkpoint: str, http: gr.Request) -> dict:
         """Make room for the preview, and keep the region that was painted."""
         ui, mask, words = self.ui, None, messages(http)
         if visit["region"]:
@@ -136,13 +136,14 @@ class Handlers:
         mask = mask and keep_mask(mask)
         visit["files"].append(mask)
         gone = gr.update(visible=False)
+        steps = steps_html(stages_of(checkpoint), "prepare", words, 0, None, "")
         return {
             ui.visit: visit,
             ui.mask: mask and {"path": mask},
             ui.go: gone,
             ui.cancel: gr.update(visible=True),
             ui.waiting: gone,
-            ui.progress: gr.update(value=steps_html("prepare", words, 0, None, ""), visible=True),
+            ui.progress: gr.update(value=steps, visible=True),
             ui.preview: gr.update(value=None, visible=True),
             ui.slider: gone,
             ui.outcome: gone,
@@ -167,6 +168,7 @@ class Handlers:
         """Dress the person, once or several times, showing each stage."""
         ui, words = self.ui, messages(http)
         request = Request(person, garment, category, steps, guidance, seed, mask, checkpoint)
+        stages = stages_of(checkpoint)
         started, first = time.monotonic(), len(visit["results"])
         with readable_errors():
             seed, before = request.settings()["seed"], keep_view(read_upload(request.person, "person"), "before")
@@ -176,22 +178,22 @@ class Handlers:
         for number in range(int(count)):
             note = words["of"].format(number + 1, int(count)) if count > 1 else ""
 
-            def status(stage: str, share: float, number: int = number, note: str = note) -> str:
-                done = (number + (STAGES.index(stage) + share) / len(STAGES)) / count
+            def status(stage: str, number: int = number, note: str = note) -> str:
+                done = (number + stages.index(stage) / len(stages)) / count
                 spent = time.monotonic() - started
-                return steps_html(stage, words, done, spent * (1 - done) / done if done else None, note)
+                return steps_html(stages, stage, words, done, spent * (1 - done) / done if done else None, note)
 
             def tell(stage: str, step: int, steps: int) -> None:
                 progress((step, steps), desc=words.get(stage, stage))
 
-            yield {ui.progress: status("prepare", 0), ui.preview: before}
+            yield {ui.progress: status("prepare"), ui.preview: before}
             strip, one = [], replace(request, seed=(seed + number) % (MAX_SEED + 1))
             for name, image, info in self.sampler(one, http.session_hash, tell):
                 if info is None:
                     strip.append((keep_view(image, name, 1024), f"{image.width} px"))
                     visit["files"].append(strip[-1][0])
-                    following = STAGES[min(STAGES.index(name) + 1, len(STAGES) - 1)] if name in STAGES else "prepare"
-                    yield {ui.visit: visit, ui.preview: strip[-1][0], ui.progress: status(following, 0)}
+                    following = stages[min(stages.index(name) + 1, len(stages) - 1)]
+                    yield {ui.visit: visit, ui.preview: strip[-1][0], ui.progress: status(following)}
             result = {
                 "before": before,
                 "after": keep_view(image, "after"),
@@ -286,12 +288,7 @@ class Handlers:
         ui = self.ui
         image, prepared = self.sampler.look(Request(person, garment, category, checkpoint=checkpoint))
         region = keep_mask(prepared.region)
-        pictures = (
-            seen.crop_with_pose(image, prepared),
-            seen.hidden_person(prepared),
-            seen.garment_cut_out(prepared),
-        )
-        views = [keep_view(picture, "seen") for picture in pictures]
+        views = [keep_view(picture, "seen") for picture in seen.views(image, prepared)]
         visit["files"] += [region, *views]
         visit["region"], visit["looked"] = region, path_of(person)
         return {

@@ -18,8 +18,10 @@ from tryon.conditions import CATEGORIES
 from tryon.images import InputError
 from tryon.pipeline import TryOnPipeline
 from tryon.preprocessing import Prepared
+from tryon.preprocessing.photographs import PreparedPhotos
 from tryon.web.files import read_upload
 from tryon.zoo import (
+    SPEEDS,
     WEIGHTS,
     CheckpointError,
     MemoryShortageError,
@@ -107,9 +109,20 @@ def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
         raise InputError(f"The {name} must be one of {', '.join(choices)}.")
 
 
+@functools.cache
 def served_names() -> tuple[str, ...]:
-    """Names of the checkpoints on offer, the default first; never a folder or address that a visitor names."""
-    return (DEFAULT, *(row.name for row in list_checkpoints() if row.name != DEFAULT))
+    """Names of the checkpoints on offer, the default first; never a folder or address that a visitor names.
+
+    Without a GPU those that would keep all others waiting for an hour are left out.
+    """
+    quick = SPEEDS if torch.cuda.is_available() or torch.backends.mps.is_available() else SPEEDS[:1]
+    return (DEFAULT, *(row.name for row in list_checkpoints() if row.name != DEFAULT and row.speed in quick))
+
+
+def stages_of(name: str) -> tuple[str, ...]:
+    """Names of the stages that a checkpoint goes through before its result."""
+    row = find_checkpoint(name)
+    return STAGES if row is None or len(row.num_inference_steps) > 1 else ("prepare", "sample")
 
 
 @functools.cache
@@ -141,7 +154,7 @@ def gpu_seconds(request: Request, *_: object) -> int:
     row = find_checkpoint(request.checkpoint)
     steps = sum(row.num_inference_steps) if row else 30
     if isinstance(request.num_inference_steps, int | float) and request.num_inference_steps > 0:
-        steps = len(STAGES) * min(int(request.num_inference_steps), MAX_STEPS)
+        steps = len(stages_of(request.checkpoint)) * min(int(request.num_inference_steps), MAX_STEPS)
     return 15 + steps // 2
 
 
@@ -196,7 +209,7 @@ class Sampler:
             small = replace(request, checkpoint=list_checkpoints()[0].name)
             yield from self._dress(cpu_pipeline, small, visit, tell)
 
-    def look(self, request: Request) -> tuple[Image.Image, Prepared]:
+    def look(self, request: Request) -> tuple[Image.Image, Prepared | PreparedPhotos]:
         """The person photo and what the pipeline understood of it; errors as above."""
         try:
             return self._look_on_gpu(request)
@@ -205,7 +218,7 @@ class Sampler:
                 raise
             return self._look(cpu_pipeline, replace(request, checkpoint=list_checkpoints()[0].name))
 
-    def _look(self, get_pipeline: Callable, request: Request) -> tuple[Image.Image, Prepared]:
+    def _look(self, get_pipeline: Callable, request: Request) -> tuple[Image.Image, Prepared | PreparedPhotos]:
         with readable_errors():
             category, pictures = request.settings()["category"], request.pictures()
             prepared = get_pipeline(request.checkpoint).prepare(**pictures, category=category)

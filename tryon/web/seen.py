@@ -6,6 +6,7 @@ from PIL import Image
 
 from tryon.images import to_images
 from tryon.preprocessing import Prepared
+from tryon.preprocessing.photographs import PreparedPhotos
 from tryon.preprocessing.pose import draw_pose
 
 PAINT = (225, 29, 72)  # what may change is shown in this colour
@@ -15,20 +16,13 @@ PAINTED = 60  # opacity from which paint counts, of 255
 UNTOUCHED = 5e-4  # share of pixels that drawing and rounding may alter by themselves
 
 
-def crop_with_pose(person_image: Image.Image, prepared: Prepared, size: int = 512) -> Image.Image:
-    """The square that the networks look at, with the joints that were found."""
-    crop = prepared.frame.crop(person_image, size)
-    return Image.fromarray(draw_pose(prepared.conditions.person_pose[0].numpy(), crop))
-
-
-def hidden_person(prepared: Prepared) -> Image.Image:
-    """The person as the networks are shown it: grey where the garment will be."""
-    return Image.fromarray(to_images(prepared.conditions.agnostic)[0])
-
-
-def garment_cut_out(prepared: Prepared) -> Image.Image:
-    """The garment as the networks are shown it."""
-    return Image.fromarray(to_images(prepared.conditions.garment)[0])
+def views(person_image: Image.Image, prepared: Prepared | PreparedPhotos, size: int = 512) -> tuple[Image.Image, ...]:
+    """Three pictures: the person with the joints found, what the networks are shown of the person, and the garment."""
+    if isinstance(prepared, PreparedPhotos):
+        return prepared.views()
+    joints = draw_pose(prepared.conditions.person_pose[0].numpy(), prepared.frame.crop(person_image, size))
+    shown = (prepared.conditions.agnostic, prepared.conditions.garment)
+    return (Image.fromarray(joints), *(Image.fromarray(to_images(picture)[0]) for picture in shown))
 
 
 def grow(region: Image.Image, percent: float) -> Image.Image:
