@@ -49,7 +49,6 @@ class FashnTryOnPipeline(DiffusionPipeline):
         pose: "dwpose", or "annotator" for the annotator's 18 joints, which the published weights were not trained on.
     """
 
-    model_cpu_offload_seq = "annotator->transformer"
     transformer: FashnVTON
     annotator: Annotator
 

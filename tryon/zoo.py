@@ -65,7 +65,8 @@ class Checkpoint:
         requires: packages that are not among Try-On's own requirements.
         paper: where the method is described.
         parameters: number of weights in all networks.
-        memory_gb: for weights and work on one picture in bfloat16, in units of 10^9 bytes; twice that in float32.
+        memory_gb: for weights and work on a photo of 12 megapixels in bfloat16, in units of 10^9 bytes; float32 takes
+            twice that.
         speed: of one picture, one of `SPEEDS`.
         num_inference_steps: recommended, one number per stage.
         guidance_scale: recommended; 1 is off.
@@ -126,7 +127,7 @@ CHECKPOINTS = (
         commercial_use=True,
         paper="https://arxiv.org/abs/2306.08276",
         parameters=15_975_574,
-        memory_gb=0.5,
+        memory_gb=1.0,
         speed="seconds on a CPU",
         num_inference_steps=(1, 1, 1),
         guidance_scale=1.0,
