@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import gradio as gr
 import pytest
 import torch
 from hub_server import CHUNK, COMMIT, LARGE, Hub, sha256
@@ -16,6 +17,8 @@ from huggingface_hub import constants
 
 from tryon import zoo
 from tryon.hub import CheckpointError, HubFile, MissingCheckpointError, fetch
+from tryon.web import sampler
+from tryon.web.handlers import model_card
 from tryon.zoo import Checkpoint, load_pipeline, resident_pipeline
 
 TINY = f"acme/tiny@{COMMIT}"
@@ -236,3 +239,20 @@ def test_listing_is_json_that_a_program_can_read(tiny_hub: Hub, capsys: pytest.C
     assert main(["zoo", "verify", TINY]) == 0
     assert main(["zoo", "verify", f"acme/nothing@{COMMIT}"]) == 2
     assert "is not on the Hub" in capsys.readouterr().err
+
+
+def test_the_page_is_told_of_a_download_of_what_it_offers(tiny_hub: Hub, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(zoo, "CHECKPOINTS", (*zoo.CHECKPOINTS, row(tiny_hub)))
+    request, told = sampler.Request(None, None, checkpoint="tiny"), []
+    for offered in (("small",), ("small", "tiny")):
+        assert not told
+        monkeypatch.setattr(sampler, "served_names", lambda offered=offered: offered)
+        with pytest.raises(gr.Error):  # there are no pictures
+            list(sampler.Sampler(load_pipeline)(request, None, lambda *step: told.append(step)))
+    stage, done, total = told[-1]
+    assert (stage, done) == ("download", total)
+
+
+def test_the_page_says_what_cannot_be_loaded():
+    assert "<strong>" in model_card("fashn-vton-1.5", None)  # downloads are forbidden here
+    assert "<strong>" not in model_card("small", None)

@@ -7,6 +7,7 @@ the cache.
 
 import errno
 import fnmatch
+import functools
 import hashlib
 import re
 import shutil
@@ -154,7 +155,13 @@ def why_not_offline(repo_id: str, revision: str, patterns: Sequence[str]) -> str
 
 
 def sha256_of(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file."""
+    """Hexadecimal SHA-256 of a file; computed once in a process as long as the file is not written to."""
+    status = path.stat()
+    return _sha256_of(path.resolve(), status.st_size, status.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=256)
+def _sha256_of(path: Path, size: int, changed: int) -> str:
     with path.open("rb") as file:
         digest = hashlib.sha256()
         while chunk := file.read(1 << 20):

@@ -227,11 +227,7 @@ def resident_pipeline(name: str, progress: Progress | None = None) -> "Pipeline"
     Raises:
         CheckpointError: as `load_pipeline`.
     """
-    row = find_checkpoint(name)
-    if row is not None and (sentence := obstacle(row)):
-        raise CheckpointError(sentence)
-    if name not in _residents:
-        fetch_checkpoint(name, progress)  # outside of the lock: nobody waits for the download of another's choice
+    make_available(name, progress)  # outside of the lock: nobody waits for the download of another's choice
     with _loading:
         while name not in _residents:
             try:
@@ -243,6 +239,24 @@ def resident_pipeline(name: str, progress: Progress | None = None) -> "Pipeline"
                 release_memory()
         _residents.move_to_end(name)
         return _residents[name]
+
+
+def make_available(name: str, progress: Progress | None = None) -> None:
+    """Download what `resident_pipeline` will load, unless it is loaded already.
+
+    Args:
+        name: as for `load_pipeline`.
+        progress: as for `load_pipeline`.
+
+    Raises:
+        CheckpointError: as `load_pipeline`; what is known to stand in the way is said before the download.
+    """
+    if name in _residents:
+        return
+    row = find_checkpoint(name)
+    if row is not None and (sentence := obstacle(row)):
+        raise CheckpointError(sentence)
+    fetch_checkpoint(name, progress)
 
 
 def obstacle(row: Checkpoint) -> str | None:

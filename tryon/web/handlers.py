@@ -17,7 +17,7 @@ from tryon.web.layout import captioned
 from tryon.web.sampler import MAX_SEED, Request, Sampler, readable_errors, served_names, stages_of
 from tryon.web.sharing import example, example_files, restores_a_page, settings_of
 from tryon.web.texts import messages
-from tryon.zoo import find_checkpoint
+from tryon.zoo import find_checkpoint, obstacle
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 FIRST = ("woman_white_tee", "upper_striped_tee")  # examples to start with
@@ -62,7 +62,8 @@ def model_card(name: str, request: gr.Request) -> str:
         words["speed"]: row.speed,
     }
     lines = "".join(f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in facts.items())
-    return f"<p>{escape(row.summary[:1].upper() + row.summary[1:])}.</p><dl>{lines}</dl>"
+    warning = f"<p><strong>{escape(sentence)}</strong></p>" if (sentence := obstacle(row)) else ""
+    return f"<p>{escape(row.summary[:1].upper() + row.summary[1:])}.</p>{warning}<dl>{lines}</dl>"
 
 
 def offered(commercial_only: bool, chosen: str) -> dict:

@@ -28,6 +28,7 @@ from tryon.zoo import (
     find_checkpoint,
     list_checkpoints,
     load_pipeline,
+    make_available,
 )
 
 DEFAULT = os.environ.get("TRYON_CHECKPOINT", list_checkpoints()[0].name)
@@ -191,7 +192,8 @@ class Sampler:
         Args:
             request: what to do.
             visit: name under which `stop` ends it.
-            tell: called after each step with the stage, the steps done and the steps to do.
+            tell: called after each step with the stage, the steps done and the steps to do; during a download with
+                "download" and megabytes.
 
         Yields:
             Name of a stage, its picture, and with the last one, "result", what is known about it.
@@ -199,6 +201,7 @@ class Sampler:
         Raises:
             gr.Error: a sentence for the visitor.
         """
+        fetch_served(request.checkpoint, tell)
         try:
             # ZeroGPU works in another process, to which a function cannot be handed
             yield from self._on_gpu(request, visit, None if ON_ZERO_GPU else tell)
@@ -211,6 +214,7 @@ class Sampler:
 
     def look(self, request: Request) -> tuple[Image.Image, Prepared | PreparedPhotos]:
         """The person photo and what the pipeline understood of it; errors as above."""
+        fetch_served(request.checkpoint)
         try:
             return self._look_on_gpu(request)
         except gr.Error as error:
@@ -249,6 +253,24 @@ class Sampler:
             }
             for stage in pipeline.stream(**pictures, **settings, generator=generator, on_step=on_step):
                 yield stage.name, stage.images[0], {**stage.info[0], **known} if stage.info else None
+
+
+def fetch_served(name: str, tell: Callable[[str, int, int], None] | None = None) -> None:
+    """Download a checkpoint that is on offer, before the GPU's time begins to count.
+
+    Args:
+        name: of the checkpoint.
+        tell: called with "download", the megabytes that are there, and all.
+
+    Raises:
+        gr.Error: a sentence for the visitor.
+    """
+    row = find_checkpoint(name)
+    if row is None or row.repo_id is None or name not in served_names():
+        return
+    report = tell and (lambda done, total: tell("download", done // 10**6, max(1, total // 10**6)))
+    with readable_errors():
+        make_available(name, report)
 
 
 def is_quota(error: gr.Error) -> bool:

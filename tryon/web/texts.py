@@ -119,6 +119,7 @@ GERMAN = {
 }
 MESSAGES = {
     "en": {
+        "download": "Fetching the model (MB), once",
         "prepare": "Understanding both pictures",
         "base": "Dressing at 128 pixels",
         "sr256": "Adding detail at 256 pixels",
@@ -139,6 +140,7 @@ MESSAGES = {
         "parameters": "Parameters",
     },
     "de": {
+        "download": "Das Modell holen (MB), einmalig",
         "prepare": "Beide Bilder verstehen",
         "base": "Ankleiden mit 128 Pixeln",
         "sr256": "Einzelheiten mit 256 Pixeln",
