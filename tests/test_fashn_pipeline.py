@@ -20,7 +20,7 @@ from tryon.hub import CheckpointError
 from tryon.images import read_image
 from tryon.models.annotator import Annotator
 from tryon.models.fashn_vton import PRESETS, FashnVTON
-from tryon.preprocessing.photographs import PreparedPhotos, fit
+from tryon.preprocessing.photographs import CATEGORY_IDS, PreparedPhotos, fit
 from tryon.zoo import WEIGHTS
 
 
@@ -80,7 +80,8 @@ def test_the_sampler_is_eulers_with_guidance_in_all_but_the_last_step(
 ):
     *_, result = fashn.sample([prepared], num_inference_steps=3, guidance_scale=2.5, generator=seeded())
     x = torch.randn(1, 3, 96, 64, generator=seeded())
-    given = (prepared.person, prepared.person_pose, prepared.garment, prepared.garment_pose, torch.tensor([1]))
+    category = torch.tensor([CATEGORY_IDS[prepared.category]])
+    given = (prepared.person, prepared.person_pose, prepared.garment, prepared.garment_pose, category)
     times = schedule(3)
     for k in range(3):
         t = torch.tensor([times[k]])
@@ -122,7 +123,7 @@ def test_the_result_has_the_photographs_size_and_tells_its_settings(
     assert stages[-1].images[0].size == person.size
     info = stages[-1].info[0]
     assert json.loads(json.dumps(info)) == info
-    assert (info["category"], info["num_inference_steps"], info["guidance_scale"]) == ("upper", [4], 1)
+    assert (info["category"], info["num_inference_steps"], info["guidance_scale"]) == ("dress", [4], 1)
     assert set(info["seconds"]) == {"prepare", "sample"}
     assert stages[-1].samples.shape == (1, 3, 96, 64)
     assert all(stage.samples.abs().max() <= 1 for stage in stages[1:])
@@ -131,7 +132,7 @@ def test_the_result_has_the_photographs_size_and_tells_its_settings(
 def test_a_garment_laid_out_keeps_its_background_and_has_no_pose(prepared: PreparedPhotos):
     assert (prepared.garment_pose == -1).all()
     assert (prepared.person_pose > -1).any()
-    assert prepared.category == "upper"
+    assert prepared.category == "dress"
     assert (np.asarray(prepared.region) == 255).all()
     assert prepared.region.size == (300, 450)
 
