@@ -12,6 +12,7 @@ FLOORS = (  # lowest first; a folder is one room; rooms of one floor have no doo
     {"conditions", "hub"},
     {"checkpoint", "devices"},
     {"models", "preprocessing", "diffusion"},
+    {"detail"},
     {"pipeline", "synthetic"},
     {"fashn_pipeline"},
     {"zoo"},

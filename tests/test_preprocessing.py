@@ -331,8 +331,8 @@ def test_only_what_was_worn_and_what_is_put_on_changes():
     before[20:60, 30:70] = LABEL["upper"]
     before[20:80, 70:80] = LABEL["left_arm"]
     before[60:90, 30:70] = LABEL["lower"]
-    garment = np.zeros((100, 100), bool)
-    garment[20:70, 20:70] = True
+    garment = np.zeros((100, 100), np.float32)
+    garment[20:70, 20:70] = 1
     hidden = np.zeros((100, 100), bool)
     hidden[:80] = True
     region = changed_region(hidden, before, garment, "upper", 200)

@@ -17,11 +17,12 @@ from PIL import Image
 
 from tryon.compatibility import define_missing_operators
 from tryon.conditions import CATEGORIES, Conditions
+from tryon.detail import restore_detail
 from tryon.diffusion import augment, guide, make_scheduler, threshold, upsample
 from tryon.images import read_image, to_images
 from tryon.models.annotator import Annotator
 from tryon.models.efficient_unet import EfficientUNet
-from tryon.models.parallel_unet import ParallelUNet
+from tryon.models.parallel_unet import ParallelUNet, ParallelUNetOutput
 from tryon.preprocessing import Prepared, Preprocessor
 from tryon.preprocessing.agnostic import changed_region
 from tryon.preprocessing.annotation import INPUT_SIDE, annotate
@@ -213,11 +214,17 @@ class TryOnPipeline(DiffusionPipeline):
         prepared = [self.prepare(*inputs) for inputs in zip(persons, garments, categories, masks, strict=True)]
         seconds = {"prepare": time.perf_counter() - started}
         conditions = Conditions.concat([p.conditions for p in prepared])
+        cloth = torch.cat([p.cloth for p in prepared])
         yield Stage("prepare", _pictures(conditions.agnostic), seconds["prepare"])
 
         shares = None
         for name, samples, said in self.sample(
-            conditions, num_inference_steps=steps, guidance_scale=scale, generator=generators, on_step=on_step
+            conditions,
+            cloth=cloth,
+            num_inference_steps=steps,
+            guidance_scale=scale,
+            generator=generators,
+            on_step=on_step,
         ):
             shares = shares if said is None else said
             seconds[name] = time.perf_counter() - started - sum(seconds.values())
@@ -226,7 +233,8 @@ class TryOnPipeline(DiffusionPipeline):
         garment_masks = self._garment_masks(prepared, samples, shares)
         images = []
         for p, person, square, garment_mask in zip(prepared, persons, to_images(samples), garment_masks, strict=True):
-            replaced = garment_mask | p.opened
+            opened = cv2.resize(p.opened.astype(np.float32), garment_mask.shape, interpolation=cv2.INTER_LINEAR)
+            replaced = np.maximum(garment_mask, opened)
             changed = changed_region(p.hidden, p.person_parsing, replaced, p.category, len(square))
             images.append(p.frame.paste(person, square, changed, np.asarray(p.region) > 0))
         total = time.perf_counter() - started
@@ -248,24 +256,24 @@ class TryOnPipeline(DiffusionPipeline):
     def _garment_masks(
         self, prepared: list[Prepared], samples: torch.Tensor, shares: torch.Tensor | None
     ) -> list[np.ndarray]:
-        """Where each result, (N, 3, S, S) in [-1, 1], shows its garment: (s, s) bool, s as in `Prepared.hidden`.
+        """How much of each pixel of each result, (N, 3, S, S) in [-1, 1], is garment: (s, s) float32 in [0, 1] each.
 
-        The networks that locate the garment say so themselves, (N, h, w) in [0, 1]; otherwise the annotator looks.
+        The networks that locate the garment say so themselves, (N, s, s); otherwise the annotator looks.
         """
-        sides = [len(p.hidden) for p in prepared]
         if shares is not None:
-            return [cv2.resize(m.numpy(), (n, n)) > 0.5 for m, n in zip(shares, sides, strict=True)]
+            return list(shares.numpy())
         squares = [
             cv2.resize(square, (INPUT_SIDE, INPUT_SIDE), interpolation=cv2.INTER_AREA) for square in to_images(samples)
         ]
         seen = annotate(self.annotator, squares)
-        return [a.parsing(n) == LABEL[p.category] for a, n, p in zip(seen, sides, prepared, strict=True)]
+        return [a.scaled(INPUT_SIDE)[LABEL[p.category]] for a, p in zip(seen, prepared, strict=True)]
 
     @torch.inference_mode()
     def sample(
         self,
         conditions: Conditions,
         *,
+        cloth: torch.Tensor | None = None,
         num_inference_steps: int | Sequence[int] | None = None,
         guidance_scale: float | None = None,
         generator: torch.Generator | list[torch.Generator] | None = None,
@@ -275,6 +283,8 @@ class TryOnPipeline(DiffusionPipeline):
 
         Args:
             conditions: of N pairs, pictures at least as large as the 256 stage's.
+            cloth: (N, 3, T, T) in [-1, 1]: the garments in large, see `Prepared.cloth`; networks that say where they
+                found the cloth then give the last result the detail of it (`restore_detail`).
             num_inference_steps: as in `__call__`.
             guidance_scale: as in `__call__`.
             generator: as in `__call__`.
@@ -302,14 +312,19 @@ class TryOnPipeline(DiffusionPipeline):
             given = conditions.resize(size)
             scheduler = self._scheduler(count)
             timesteps = self._timesteps(scheduler, name, on_step)
-            result, share = self._sample_parallel(unet, given, low_res, levels, scheduler, timesteps, scale, generators)
+            result, said = self._sample_parallel(unet, given, low_res, levels, scheduler, timesteps, scale, generators)
             # What the photograph shows outside the hidden region is known better than any network can repeat it.
             result = given.with_known(result)
+            share = None if said.garment_logit is None else said.garment_logit[:, 0].float().sigmoid().cpu()
             yield name, result.float().cpu(), share
         scheduler = self._scheduler(steps[2])
         timesteps = self._timesteps(scheduler, "sr1024", on_step)
         result = self._super_resolve(result, noise[2], scheduler, timesteps, scale, generators)
-        yield "sr1024", result.float().cpu(), None
+        share = None
+        if cloth is not None and said.position is not None:
+            result, share = restore_detail(result, cloth.to(device), said.position, said.garment_logit)
+            share = share[:, 0].cpu()
+        yield "sr1024", result.float().cpu(), share
 
     def check_steps(self, num_inference_steps: int | Sequence[int] | None) -> tuple[int, int, int]:
         """Steps of the three stages.
@@ -351,8 +366,8 @@ class TryOnPipeline(DiffusionPipeline):
         timesteps: Iterator[torch.Tensor],
         scale: float,
         generators: list[torch.Generator | None],
-    ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """One Parallel-UNet stage: (N, 3, S, S) in [-1, 1], and its last word on where the garment is."""
+    ) -> tuple[torch.Tensor, ParallelUNetOutput]:
+        """One Parallel-UNet stage: (N, 3, S, S) in [-1, 1], and the network's last word on the conditional branch."""
         n, size, dtype = len(conditions), unet.config.sample_size, unet.dtype
         shape = (3, size, size)
         device = conditions.agnostic.device
@@ -391,10 +406,7 @@ class TryOnPipeline(DiffusionPipeline):
                 garment_features=features,
             )
             latents = self._step(scheduler, out.sample.float(), step, latents, scale, generators)
-        share = None
-        if out.garment_logit is not None:
-            share = out.garment_logit[:n, 0].float().sigmoid().cpu()
-        return latents.clamp(-1, 1), share
+        return latents.clamp(-1, 1), ParallelUNetOutput(**{name: value[:n] for name, value in out.items()})
 
     def _step(
         self,

@@ -2,18 +2,21 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from PIL import Image
 
 from tryon.conditions import CATEGORIES, Conditions
 from tryon.images import Frame, InputError, to_tensor
-from tryon.preprocessing.agnostic import HIDDEN_VALUE, cut_out_garment, frame_garment, make_agnostic
-from tryon.preprocessing.garment import read_garment
+from tryon.preprocessing.agnostic import HIDDEN_VALUE, cut_out_garment, frame_garment, make_agnostic, spread_cloth
+from tryon.preprocessing.garment import Garment, read_garment
 from tryon.preprocessing.mask import hide_masked, read_mask
 from tryon.preprocessing.parsing import SHOES, label_mask
-from tryon.preprocessing.person import NOBODY, find_person, read_person
+from tryon.preprocessing.person import FILL, NOBODY, find_person, read_person
 from tryon.preprocessing.pose import PoseDetector
+
+DETAIL_SIDE = 1024  # pixels of the garment picture that the result takes its detail from
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,7 @@ class Prepared:
 
     Attributes:
         conditions: batch of 1, pictures of side S.
+        cloth: (1, 3, 1024, 1024) in [-1, 1]: the garment as in the conditions, but large, and cloth up to the edges.
         hidden: (S, S) bool: what the networks repaint.
         opened: (S, S) bool: the part of it that only a mask drawn by hand hides, to be replaced whatever it shows.
         region: the same as `hidden` over the whole photograph: picture of mode L and of the photograph's size, 255
@@ -34,6 +38,7 @@ class Prepared:
     """
 
     conditions: Conditions
+    cloth: torch.Tensor
     hidden: np.ndarray
     opened: np.ndarray
     region: Image.Image
@@ -114,6 +119,7 @@ class Preprocessor:
         )
         return Prepared(
             conditions=conditions,
+            cloth=to_tensor(_large_cloth(garment, garment_image)),
             hidden=hidden,
             opened=opened,
             region=Image.fromarray(region.astype(np.uint8) * 255),
@@ -123,3 +129,11 @@ class Preprocessor:
             garment_parsing=garment.parsing,
             warnings=tuple(warnings),
         )
+
+
+def _large_cloth(garment: Garment, photograph: Image.Image) -> np.ndarray:
+    """(DETAIL_SIDE, DETAIL_SIDE, 3) uint8: what `frame_garment` shows, from the photograph's own pixels."""
+    picture = garment.frame.crop(photograph, DETAIL_SIDE, FILL)
+    parsing = cv2.resize(garment.parsing, (DETAIL_SIDE, DETAIL_SIDE), interpolation=cv2.INTER_NEAREST)
+    cloth = spread_cloth(picture, parsing, garment.category)
+    return frame_garment(cloth, parsing, garment.pose, garment.category, DETAIL_SIDE)[0]

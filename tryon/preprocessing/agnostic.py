@@ -173,6 +173,29 @@ def cut_out_garment(image: np.ndarray, parsing: np.ndarray, category: str) -> np
     return np.where((parsing == LABEL[category])[..., None], image, np.uint8(255))
 
 
+def spread_cloth(image: np.ndarray, parsing: np.ndarray, category: str) -> np.ndarray:
+    """The garment continued beyond its outline: every other pixel takes the colour of the nearest cloth.
+
+    A look-up a little beside the outline then still finds cloth, and none of what lies around or before it.
+
+    Args and result are those of `cut_out_garment`.
+
+    Raises:
+        ValueError: no pixel bears the label.
+    """
+    cloth = (parsing == LABEL[category]).astype(np.uint8)
+    if not cloth.any():
+        raise ValueError(f"The parsing shows no {category} garment.")
+    reach = max(1, image.shape[0] // 200)
+    # pixels of the outline are half background
+    inner = cv2.erode(cloth, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1,) * 2))
+    inner = inner if inner.any() else cloth
+    _, nearest = cv2.distanceTransformWithLabels(1 - inner, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    colours = np.zeros((nearest.max() + 1, 3), np.uint8)
+    colours[nearest[inner > 0]] = image[inner > 0]
+    return colours[nearest]
+
+
 def frame_garment(
     garment: np.ndarray, parsing: np.ndarray, pose: np.ndarray, category: str, size: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -234,19 +257,25 @@ def changed_region(
     Args:
         hidden: (S, S) bool.
         before: (S, S) uint8 parsing of the photograph.
-        garment: (S, S) bool, where the result shows the new garment.
+        garment: (T, T) float32 in [0, 1], how much of each pixel of the result is the new garment.
         category: of the garment that is put on, one of `CATEGORIES`.
         size: side of the mask in pixels.
 
     Returns:
         (size, size) float32 in [0, 1], soft at its edge; exactly 0 outside of the hidden region.
     """
-    changed = label_mask(before, _TAKEN_OFF[category]) | garment
-    reach = max(1, hidden.shape[0] // 100)
+    side = hidden.shape[0]
+    covered = cv2.resize(garment, (side, side), interpolation=cv2.INTER_AREA) > 0.5
+    reach = max(1, side // 100)
     around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     # Closing first: a fleck of garment that was taken for something else must not become a hole.
-    changed = cv2.morphologyEx(changed.astype(np.uint8), cv2.MORPH_CLOSE, around, iterations=3)
-    region = ((cv2.dilate(changed, around) > 0) & hidden).astype(np.float32)
-    region = cv2.resize(region, (size, size), interpolation=cv2.INTER_LINEAR)
-    soft = cv2.GaussianBlur(region, (0, 0), 1.2 * size / 256)
-    return np.clip(2 * soft - 1, 0, 1) * (region > 0)
+    changed = (label_mask(before, _TAKEN_OFF[category]) | covered).astype(np.uint8)
+    changed = cv2.morphologyEx(changed, cv2.MORPH_CLOSE, around, iterations=3)
+    bared = (cv2.dilate(changed * ~covered, around) > 0) & hidden
+    bared = cv2.resize(bared.astype(np.float32), (size, size), interpolation=cv2.INTER_LINEAR)
+    bared = np.clip(2 * cv2.GaussianBlur(bared, (0, 0), 1.2 * size / 256) - 1, 0, 1)
+    # The outline of the new garment is sharp: no more than its own soft edge is needed around it.
+    edge = np.ones((2 * (size // 512) + 1,) * 2, np.uint8)
+    garment = cv2.dilate(cv2.resize(garment, (size, size), interpolation=cv2.INTER_LINEAR), edge)
+    open_ = cv2.resize(hidden.astype(np.float32), (size, size), interpolation=cv2.INTER_LINEAR)
+    return np.maximum(bared, garment) * np.clip(2 * open_ - 1, 0, 1)

@@ -1,0 +1,58 @@
+"""The result shows the garment's own pixels, in the networks' light, within a clear outline."""
+
+import numpy as np
+import pytest
+import torch
+
+from tryon.detail import restore_detail
+from tryon.preprocessing.agnostic import spread_cloth
+from tryon.preprocessing.parsing import LABEL
+
+
+@pytest.fixture
+def scene() -> dict[str, torch.Tensor]:
+    """A disc of fine checks, seen blurred and twice as dark on a green wall."""
+    x = torch.arange(512) // 8 % 2
+    checks = (0.7 * (2 * (x[None] ^ x[:, None]) - 1)).float().expand(1, 3, -1, -1)
+    axis = (torch.arange(64) + 0.5) / 64
+    position = torch.stack(torch.meshgrid(axis, axis, indexing="xy"))[None] * 0.5 + 0.25
+    distance = (torch.stack(torch.meshgrid(axis, axis, indexing="xy")) - 0.5).norm(dim=0)
+    logit = ((0.3 - distance) * 40)[None, None]
+    wall = torch.tensor([-0.5, 0.4, -0.5]).view(1, 3, 1, 1).expand(1, 3, 256, 256)
+    share = torch.nn.functional.interpolate(logit, size=(256, 256), mode="bilinear").sigmoid()
+    result = torch.lerp(wall, torch.full_like(wall, -0.5), share)  # half as bright as the mean of the checks
+    return {"result": result, "cloth": checks, "position": position, "garment_logit": logit}
+
+
+def test_fine_print_comes_back_in_the_light_of_the_result(scene):
+    finished, share = restore_detail(**scene)
+    assert finished.shape == scene["result"].shape
+    middle = finished[0, 0, 96:160, 96:160]
+    truth = torch.nn.functional.interpolate(scene["cloth"][..., 128:384, 128:384], size=(256, 256), mode="area")
+    truth = (truth[0, 0, 96:160, 96:160] + 1) / 2 - 1  # half the brightness
+    assert (middle - truth).abs().mean() < 0.08
+    assert middle.std() > 0.3
+    assert share[0, 0, 128, 128] > 0.99
+    assert share[0, 0, 5, 5] < 0.01
+
+
+def test_the_wall_goes_on_up_to_a_sharp_outline(scene):
+    finished, share = restore_detail(**scene)
+    wall = scene["result"][0, :, 0, 0]
+    outside = share[0, 0] < 0.02
+    assert (finished[0].permute(1, 2, 0)[outside] - wall).abs().max() < 0.08
+    band = (share[0, 0] > 0.1) & (share[0, 0] < 0.9)
+    given = torch.nn.functional.interpolate(scene["garment_logit"], size=(256, 256), mode="bilinear").sigmoid()[0, 0]
+    assert 0 < band.sum() < 0.5 * ((given > 0.1) & (given < 0.9)).sum()
+
+
+def test_cloth_is_continued_and_nothing_else():
+    image = np.full((64, 64, 3), 255, np.uint8)
+    parsing = np.zeros((64, 64), np.uint8)
+    parsing[20:40, 16:48] = LABEL["upper"]
+    image[20:40, 16:32], image[20:40, 32:48] = (200, 0, 0), (0, 0, 200)
+    spread = spread_cloth(image, parsing, "upper")
+    assert (spread[:, :30] == (200, 0, 0)).all()
+    assert (spread[:, 34:] == (0, 0, 200)).all()
+    with pytest.raises(ValueError, match="no lower"):
+        spread_cloth(image, parsing, "lower")

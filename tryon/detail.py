@@ -1,0 +1,100 @@
+"""The garment's own detail in the large result: its pixels, looked up where the networks found the cloth.
+
+The networks see the garment at 256 x 256 pixels, in which small letters, fine checks and the weave are gone, and where
+they are unsure they paint the mean of what might be there. But they say where in the garment picture the cloth of each
+pixel lies, and that map is smooth: it can be read at any size. So the garment's own photograph gives colour and print,
+and the networks give the light that falls on it, its outline, and all the rest of the picture. Not in the paper, whose
+last stage is to recover detail from the 256 x 256 result alone.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+
+from tryon.models.locate import sample_at
+
+LIGHT_SCALE = 0.04  # of the picture: coarser changes of brightness come from the networks, finer ones from the cloth
+LIGHT_SIDE = 128  # pixels at which light is compared; it is smooth
+MAX_LIGHT = 2.5  # factor on the cloth's brightness, or its inverse
+EDGE_SHARPNESS = 5.0  # factor on the logit of the outline, which is soft where a small network is unsure
+SURE = 0.08  # share of garment below which a pixel is not a blend with it
+
+
+def restore_detail(
+    result: torch.Tensor, cloth: torch.Tensor, position: torch.Tensor, garment_logit: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Give the garment in a result the detail of its own picture, and a clear outline.
+
+    Args:
+        result: (N, 3, S, S) in [-1, 1].
+        cloth: (N, 3, T, T) in [-1, 1], the garment picture, cloth up to its edges (`spread_cloth`).
+        position: (N, 2, h, w): x, y in [0, 1] of the garment picture, where the cloth of each pixel was found.
+        garment_logit: (N, 1, h, w): logit of the share of garment in each pixel.
+
+    Returns:
+        result: (N, 3, S, S) float32 in [-1, 1].
+        share: (N, 1, S, S) float32 in [0, 1], how much of each pixel is garment.
+    """
+    size, side = result.shape[-1], position.shape[-1]
+    result, position, logit = result.float(), position.float(), garment_logit.float()
+    pixel = 1 / side
+    # Positions wander a little from pixel to pixel, which small print would show.
+    lit = sample_at(cloth, _enlarged(_blurred(position, 1.5 * pixel), size))
+    lit = ((lit + 1) * _light(result, lit, logit.sigmoid()) - 1).clamp(-1, 1)
+    share = (EDGE_SHARPNESS * _enlarged(_blurred(logit, 0.75 * pixel), size)).sigmoid()
+    return torch.lerp(_without_garment(result, logit.sigmoid()), lit, share), share
+
+
+def _light(result: torch.Tensor, cloth: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
+    """(N, 3, S, S) factor that gives `cloth` the brightness and tint of `result`, both (N, 3, S, S)."""
+    worn = (_resized(share, LIGHT_SIDE) > 0.5).float()
+
+    def smooth(picture: torch.Tensor) -> torch.Tensor:
+        return _mean_where((_resized(picture, LIGHT_SIDE) + 1) / 2, worn, LIGHT_SCALE)[0]
+
+    factor = ((smooth(result) + 0.02) / (smooth(cloth) + 0.02)).clamp(1 / MAX_LIGHT, MAX_LIGHT)
+    return _enlarged(torch.where(worn > 0, factor, torch.ones_like(factor)), result.shape[-1])
+
+
+def _without_garment(result: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
+    """The result with what surrounds the garment continued under its soft edge, (N, 3, S, S)."""
+    side = share.shape[-1]
+    around = (share < SURE).float()
+    small = _resized(result, side)
+    near, support = _mean_where(small, around, 1.5 / side)
+    far, _ = _mean_where(small, around, 0.03)
+    continued = torch.lerp(far, near, (5 * support).clamp(max=1))
+    kept = _enlarged(_blurred(around, 0.75 / side), result.shape[-1])
+    return torch.lerp(_enlarged(continued, result.shape[-1]), result, kept)
+
+
+def _mean_where(picture: torch.Tensor, mask: torch.Tensor, scale: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Gaussian mean of the masked pixels of (N, C, h, w) around each pixel, and how much of the mask is there."""
+    support = _blurred(mask, scale)
+    return _blurred(picture * mask, scale) / support.clamp(min=1e-5), support
+
+
+def _blurred(picture: torch.Tensor, scale: float) -> torch.Tensor:
+    """Gaussian blur of (N, C, h, w) by a standard deviation of `scale` pictures; edges are continued."""
+    channels, side = picture.shape[1], picture.shape[-1]
+    sigma = scale * side
+    reach = max(1, min(math.ceil(3 * sigma), side - 1))
+    steps = torch.arange(-reach, reach + 1, device=picture.device, dtype=torch.float32)
+    weights = torch.exp(-(steps**2) / (2 * sigma**2))
+    weights = (weights / weights.sum()).expand(channels, 1, 1, -1)
+    picture = F.pad(picture, (reach, reach, reach, reach), mode="replicate")
+    picture = F.conv2d(picture, weights, groups=channels)
+    return F.conv2d(picture, weights.transpose(2, 3), groups=channels)
+
+
+def _resized(picture: torch.Tensor, side: int) -> torch.Tensor:
+    """(N, C, h, w) -> (N, C, side, side), antialiased."""
+    if picture.shape[-1] == side:
+        return picture
+    return F.interpolate(picture, size=(side, side), mode="bilinear", antialias=True)
+
+
+def _enlarged(picture: torch.Tensor, side: int) -> torch.Tensor:
+    """(N, C, h, w) -> (N, C, side, side), bilinear."""
+    return F.interpolate(picture, size=(side, side), mode="bilinear", align_corners=False)
