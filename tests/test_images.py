@@ -2,12 +2,14 @@
 
 import io
 import struct
+import warnings
 import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from hostile_pictures import hostile_pictures
 from PIL import Image, ImageCms
 
 from tryon.images import Frame, InputError, read_image, to_images, to_tensor
@@ -286,3 +288,29 @@ def test_a_mask_goes_back_to_where_it_came_from():
     assert placed[18:50, 0:32].all()
     assert placed.sum() == 32 * 32
     assert np.array_equal(frame.crop_mask(placed, 32) > 0.5, mask)
+
+
+def test_two_hundred_hostile_and_odd_files_end_in_a_picture_or_a_sentence(tmp_path):
+    outcomes = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for number, (name, data) in enumerate(hostile_pictures()):
+            path = tmp_path / (f"{number:03} {name}" if len(name) < 200 else name)
+            path.write_bytes(data)
+            try:
+                image = read_image(path)
+            except InputError as refusal:
+                outcomes[name] = str(refusal)
+            else:
+                assert image.mode == "RGB", name
+                assert image.size[0] * image.size[1] <= 40_000_000, name
+                outcomes[name] = "picture"
+    assert len(outcomes) >= 200
+    for name, words in outcomes.items():
+        assert words == "picture" or ("please" in words and words.endswith(".")), name
+    for name in ("good.jpeg", "name with\nnewline.png", "exif_6.jpg", "exif_99.jpg", "broken_exif.jpg", "trailing.png"):
+        assert outcomes[name] == "picture", name
+    for name in ("zero_bytes.jpg", "program.eps", "drawing.svg", "page.html.jpg", "random.jpg", "wrong_magic.png"):
+        assert "upload a JPEG" in outcomes[name], name
+    for name in ("bomb.png", "endless.png", "hundred_real_megapixels.png"):
+        assert "at most 40" in outcomes[name], name

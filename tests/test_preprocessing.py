@@ -1,5 +1,6 @@
 """Photographs become conditions: tables and decoding against closed forms, the whole path on the shipped examples."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from tryon.conditions import CATEGORIES
 from tryon.images import InputError, read_image, to_images, to_tensor
@@ -14,12 +16,13 @@ from tryon.models.annotator import PRESETS, Annotator
 from tryon.preprocessing import Preprocessor
 from tryon.preprocessing.agnostic import changed_region
 from tryon.preprocessing.annotation import annotate, main_figure
+from tryon.preprocessing.checks import doubts
 from tryon.preprocessing.garment import read_garment, with_typical_joints
 from tryon.preprocessing.garment_kind import COEFFICIENTS, FEATURES, likely_category, outline_features
 from tryon.preprocessing.parsing import LABEL, LABELS, colour_parsing, label_areas, label_mask
 from tryon.preprocessing.parsing import MIRRORED as MIRRORED_LABELS
-from tryon.preprocessing.person import border_colour
-from tryon.preprocessing.plausibility import body_reach, plausible_pose, seen_from_behind
+from tryon.preprocessing.person import border_colour, read_person
+from tryon.preprocessing.plausibility import ASSUMED, body_reach, plausible_pose, seen_from_behind
 from tryon.preprocessing.pose import (
     KEYPOINT,
     KEYPOINTS,
@@ -391,7 +394,8 @@ def test_a_plausible_pose_stays_and_impossible_joints_go():
         wrong = pose.copy()
         wrong[KEYPOINT[joint], :2] = place
         mended = plausible_pose(wrong)
-        assert (mended[KEYPOINT[joint]] == 0).all(), joint
+        expected = (0.56, 0.52, ASSUMED) if joint == "left_hip" else 0
+        assert mended[KEYPOINT[joint]] == pytest.approx(expected), joint
         others = np.setdiff1d(np.arange(18), [KEYPOINT[joint]])
         assert np.array_equal(mended[others[:8]], pose[others[:8]])
 
@@ -512,6 +516,38 @@ def test_a_garment_is_not_taken_for_a_person_nor_an_unknown_category_accepted(pr
             break
     with pytest.raises(ValueError, match="hat"):
         preprocessor(read_image(PERSONS[0]), read_image(GARMENTS[0]), "hat")
+
+
+def test_a_photo_too_dark_says_so(preprocessor):
+    night = Image.fromarray((np.asarray(read_image(PERSONS[0])) * 0.04).astype(np.uint8))
+    with pytest.raises(InputError, match="very dark"):
+        preprocessor(night, read_image(GARMENTS[0]))
+
+
+def test_doubts_have_their_sentences(preprocessor):
+    photo = read_image(PERSONS[0])
+    person = read_person(preprocessor.annotator, photo, "upper", 256)
+    assert doubts(photo, person, "upper") == []
+    behind = mirror_pose(person.pose)[MIRRORED_JOINTS]
+    behind[[0, 14, 15]] = 0
+    dim = Image.fromarray((np.asarray(photo) * 0.15).astype(np.uint8))
+    small = dataclasses.replace(person.frame, side=100)
+    for other, words in (
+        (dataclasses.replace(person, others=0.8), "several people"),
+        (dataclasses.replace(person, pose=behind), "behind"),
+        (dataclasses.replace(person, frame=small), "100 pixels"),
+        (dataclasses.replace(person, parsing=np.full_like(person.parsing, LABEL["upper"])), "fills the photo"),
+    ):
+        assert [words in sentence for sentence in doubts(photo, other, "upper")] == [True], words
+    assert "dark" in doubts(dim, person, "upper")[0]
+    assert "feet" in doubts(photo, dataclasses.replace(person, parsing=person.parsing * 0), "dress")[0]
+
+
+def test_a_category_that_contradicts_the_garment_is_followed_with_a_word(preprocessor):
+    shorts = next(path for path in GARMENTS if "shorts" in path.stem)
+    garment = read_garment(preprocessor.annotator, read_image(shorts), "upper")
+    assert garment.category == "upper"
+    assert any("looks like lower" in warning for warning in garment.warnings)
 
 
 # --- the kind of garment

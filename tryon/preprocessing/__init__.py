@@ -10,10 +10,10 @@ from PIL import Image
 from tryon.conditions import CATEGORIES, Conditions
 from tryon.images import Frame, InputError, to_tensor
 from tryon.preprocessing.agnostic import HIDDEN_VALUE, cut_out_garment, frame_garment, make_agnostic, spread_cloth
+from tryon.preprocessing.checks import doubts, why_nobody
 from tryon.preprocessing.garment import Garment, read_garment
 from tryon.preprocessing.mask import hide_masked, read_mask
-from tryon.preprocessing.parsing import SHOES, label_mask
-from tryon.preprocessing.person import FILL, NOBODY, find_person, read_person
+from tryon.preprocessing.person import FILL, find_person, read_person
 from tryon.preprocessing.pose import PoseDetector
 
 DETAIL_SIDE = 1024  # pixels of the garment picture that the result takes its detail from
@@ -91,7 +91,7 @@ class Preprocessor:
         may_change = None if mask is None else read_mask(mask, person_image.size)
         found = find_person(self.annotator, person_image)
         if found is None:
-            raise InputError(NOBODY)
+            raise InputError(why_nobody(self.annotator, person_image))
         garment = read_garment(self.annotator, garment_image, category, pose_detector=self.pose_detector)
         person = read_person(
             self.annotator, person_image, garment.category, size, found=found, pose_detector=self.pose_detector
@@ -103,14 +103,11 @@ class Preprocessor:
         if may_change is None:
             opened, region = np.zeros_like(hidden), person.frame.place_mask(hidden)
         else:
-            hidden, opened, doubts = hide_masked(may_change, hidden, person.parsing, person.frame)
+            hidden, opened, about_mask = hide_masked(may_change, hidden, person.parsing, person.frame)
             agnostic = np.where(hidden[..., None], np.uint8(HIDDEN_VALUE), person.square)
             region = may_change & person.frame.place_mask(hidden)
-            warnings += doubts
-        if person.others > 0.4:
-            warnings.append("There are several people in the photo; the largest was dressed.")
-        if garment.category != "upper" and not label_mask(person.parsing, SHOES).any():
-            warnings.append("The photo does not show the person down to the feet; long garments are cut off there.")
+            warnings += about_mask
+        warnings += doubts(person_image, person, garment.category)
         conditions = Conditions(
             agnostic=to_tensor(agnostic),
             garment=to_tensor(cut),

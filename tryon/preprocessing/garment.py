@@ -130,6 +130,8 @@ def _worn(
         if label_mask(parsing, labels).sum() < 0.1 * body:
             raise InputError(NOT_WORN.format(category))
         warnings.append(f"The garment looks like {' and '.join(labels)}; it was taken as {category}, as asked.")
+    if person.others > 0.4:
+        warnings.append("There are several people in the garment picture; the garment of the largest was taken.")
     picture = person.frame.crop(image, PICTURE_SIDE, border_colour(image))
     maps = person.annotation.scaled(PICTURE_SIDE)
     probability = maps[[LABEL[name] for name in labels]].sum(0) * (parsing > 0)

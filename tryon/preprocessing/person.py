@@ -193,7 +193,7 @@ def read_person(
     seen = {name for name, row in KEYPOINT.items() if pose[row, 2] > 0}
     if category == "lower" and not seen & {"left_hip", "right_hip", "left_knee", "right_knee"}:
         raise InputError(NO_LEGS)
-    if category != "lower" and not seen & {"left_shoulder", "right_shoulder", "neck"}:
+    if category != "lower" and not seen & {"left_shoulder", "right_shoulder"}:
         raise InputError(NO_SHOULDERS)
     others = max(figure.others, main_figure(found[1].parsing(128)).others)
     return Found(frame, closer, square, parsing, pose, others)

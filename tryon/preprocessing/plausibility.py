@@ -29,6 +29,7 @@ _LONGEST = (
     ("ear", "nose", 0.45),
 )
 _SIDES = ("right", "left")
+ASSUMED = 0.3  # confidence of a joint put where the body's symmetry wants it
 
 
 def torso_length(pose: np.ndarray) -> float:
@@ -56,7 +57,8 @@ def plausible_pose(pose: np.ndarray) -> np.ndarray:
         pose: (18, 3) float32: x, y in [0, 1] of a square frame, confidence; missing joints are zeros.
 
     Returns:
-        (18, 3) float32; a joint that hangs on one that was dropped stays, as it may well be right.
+        (18, 3) float32; a joint that hangs on one that was dropped stays, as it may well be right. Where one shoulder
+        or hip is missing, it is put opposite the other.
     """
     pose = pose.copy()
     unit = torso_length(pose)
@@ -73,7 +75,24 @@ def plausible_pose(pose: np.ndarray) -> np.ndarray:
     if _facing(pose, "shoulder") * _facing(pose, "hip") < 0:  # a spine does not turn that far
         legs = [KEYPOINT[f"{side}_{part}"] for side in _SIDES for part in ("hip", "knee", "ankle")]
         pose[legs] = pose[MIRRORED][legs]
+    if neck[2] > 0:
+        for part, height in (("shoulder", 2 * neck[1]), ("hip", 0)):
+            _complete(pose, part, 2 * neck[0], height)
     return pose
+
+
+def _complete(pose: np.ndarray, part: str, across: float, down: float) -> None:
+    """Put a shoulder or hip that is not seen opposite the one that is: mirrored about the neck, or beside the other.
+
+    Without it there would be no trunk to dress.
+    """
+    right, left = (KEYPOINT[f"{side}_{part}"] for side in _SIDES)
+    if (pose[right, 2] > 0) == (pose[left, 2] > 0):
+        return
+    seen, missing = (right, left) if pose[right, 2] > 0 else (left, right)
+    x, y = across - pose[seen, 0], down - pose[seen, 1] if down else pose[seen, 1]
+    if 0 <= x < 1 and 0 <= y < 1:
+        pose[missing] = x, y, ASSUMED
 
 
 def _facing(pose: np.ndarray, part: str) -> int:
