@@ -27,6 +27,7 @@ from tryon.preprocessing import Prepared, Preprocessor
 from tryon.preprocessing.agnostic import changed_region
 from tryon.preprocessing.annotation import INPUT_SIDE, annotate
 from tryon.preprocessing.parsing import LABEL
+from tryon.preprocessing.pose import PoseDetector
 
 define_missing_operators()
 import diffusers  # noqa: E402 - needs the line above
@@ -94,6 +95,8 @@ class TryOnPipeline(DiffusionPipeline):
     sr1024_unet: EfficientUNet
     annotator: Annotator
     scheduler: SchedulerMixin
+    pose_detector: PoseDetector | None = None
+    """Finds the joints of people instead of the annotator; see `tryon.preprocessing.pose_detectors`."""
 
     def __init__(
         self,
@@ -142,7 +145,7 @@ class TryOnPipeline(DiffusionPipeline):
         """
         size = self.sr256_unet.config.sample_size
         person_image, garment_image = read_image(person_image), read_image(garment_image)
-        return Preprocessor(self.annotator)(person_image, garment_image, category, size, mask)
+        return Preprocessor(self.annotator, self.pose_detector)(person_image, garment_image, category, size, mask)
 
     def __call__(
         self,

@@ -54,7 +54,7 @@ class Preprocessor:
 
     Args:
         annotator: an `Annotator`: finds joints and labels pixels.
-        pose_detector: finds the joints of people instead of the annotator, for instance an `OpenPoseDetector`.
+        pose_detector: finds the joints of people instead of the annotator, from `load_pose_detector`.
     """
 
     def __init__(self, annotator: torch.nn.Module, pose_detector: PoseDetector | None = None) -> None:

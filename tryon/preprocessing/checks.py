@@ -6,7 +6,7 @@ from PIL import Image
 
 from tryon.images import Frame
 from tryon.preprocessing.annotation import INPUT_SIDE, annotate, main_figure
-from tryon.preprocessing.parsing import HEAD, LABEL, SHOES, SKIN, label_mask
+from tryon.preprocessing.parsing import LABEL, SHOES, SKIN, label_mask
 from tryon.preprocessing.person import FILL, NOBODY, Found
 from tryon.preprocessing.plausibility import seen_from_behind
 
@@ -62,8 +62,7 @@ def doubts(image: Image.Image, person: Found, category: str) -> list[str]:
         )
     if category != "upper" and not label_mask(person.parsing, SHOES).any():
         sentences.append("The photo does not show the person down to the feet; long garments are cut off there.")
-    head = label_mask(person.parsing, HEAD)
-    if head.any() and head[0].any() and person.frame.top <= 0:
+    if person.frame.top <= 0 and (person.parsing[0] == LABEL["face"]).any():
         sentences.append("The head is cut off at the top of the photo.")
     if (person.parsing != LABEL["background"]).mean() > 0.85:
         sentences.append("The person fills the photo; one taken from further away gives a better result.")

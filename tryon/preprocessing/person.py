@@ -189,7 +189,7 @@ def read_person(
     parsing = outlined(probabilities, reach, square)
     figure = main_figure(parsing)
     parsing[~figure.mask] = LABEL["background"]
-    parsing = sleeves_are_no_skin(head_wears_no_clothes(parsing, pose), square)
+    parsing = head_wears_no_clothes(sleeves_are_no_skin(parsing, square), pose)
     seen = {name for name, row in KEYPOINT.items() if pose[row, 2] > 0}
     if category == "lower" and not seen & {"left_hip", "right_hip", "left_knee", "right_knee"}:
         raise InputError(NO_LEGS)

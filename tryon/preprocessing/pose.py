@@ -1,14 +1,10 @@
 """Poses: the keypoint list of the project, heatmaps to keypoints, and drawing."""
 
-import re
 from collections.abc import Callable
-from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
-
-from tryon.compatibility import define_missing_operators
 
 PoseDetector = Callable[[np.ndarray], np.ndarray]
 """(S, S, 3) uint8 RGB -> (18, 3) float32 pose of the main person, all zeros if there is none."""
@@ -158,61 +154,3 @@ def draw_pose(pose: np.ndarray, canvas: np.ndarray) -> np.ndarray:
 def _hue(turn: float) -> tuple[int, int, int]:
     colour = cv2.cvtColor(np.uint8([[[turn * 179, 255, 255]]]), cv2.COLOR_HSV2RGB)[0, 0]
     return int(colour[0]), int(colour[1]), int(colour[2])
-
-
-class OpenPoseDetector:
-    """Keypoints by the OpenPose network of controlnet-aux, as an alternative to the annotator's.
-
-    The code and the weights of that network are licensed by Carnegie Mellon University for non-commercial use only,
-    whatever the licence of the package around them says. Nothing of it is loaded unless this class is used.
-
-    Args:
-        weights: folder with `body_pose_model.pth`, or a repository on the Hub that has it ("lllyasviel/Annotators").
-        revision: commit of that repository, 40 hexadecimal digits; not for a folder.
-        device: torch device.
-
-    Raises:
-        ValueError: a repository without the commit to be used.
-        FileNotFoundError: the folder has no `body_pose_model.pth`.
-    """
-
-    FILE = "body_pose_model.pth"
-
-    def __init__(self, weights: str | Path, revision: str | None = None, device: str | torch.device = "cpu") -> None:
-        if Path(weights).is_dir():
-            path = Path(weights) / self.FILE
-        elif re.fullmatch("[0-9a-f]{40}", revision or ""):
-            from huggingface_hub import hf_hub_download
-
-            path = Path(hf_hub_download(str(weights), self.FILE, revision=revision))
-        else:
-            raise ValueError(f"{weights} is no folder; for a repository on the Hub give the commit to use as revision.")
-        if not path.is_file():
-            raise FileNotFoundError(f"{path} does not exist.")
-        define_missing_operators()
-        from controlnet_aux.open_pose.body import Body  # slow, and only for those who choose it
-
-        self.body = Body(path).to(device)
-
-    def __call__(self, image: np.ndarray) -> np.ndarray:
-        """Find the joints of the most certain person.
-
-        Args:
-            image: (S, S, 3) uint8 RGB.
-
-        Returns:
-            (18, 3) float32 pose; all zeros if nobody was found.
-        """
-        with torch.inference_mode():
-            candidates, subsets = self.body(np.ascontiguousarray(image[..., ::-1]))
-        people = self.body.format_body_result(candidates, subsets)
-        pose = np.zeros((len(KEYPOINTS), 3), np.float32)
-        if not people:
-            return pose
-        best = max(people, key=lambda person: person.total_score)
-        for row, keypoint in enumerate(best.keypoints):
-            if keypoint is not None:
-                x, y = (keypoint.x + 0.5) / image.shape[1], (keypoint.y + 0.5) / image.shape[0]
-                if 0 <= x < 1 and 0 <= y < 1:
-                    pose[row] = x, y, min(float(keypoint.score), 1.0)
-        return pose

@@ -5,7 +5,6 @@ import numpy as np
 
 from tryon.preprocessing.parsing import GARMENTS, LABEL, LEGS, SHOES, label_mask
 from tryon.preprocessing.plausibility import torso_length
-from tryon.preprocessing.pose import KEYPOINT
 from tryon.preprocessing.segmentation import colour_logit, grab_cut
 
 SPREAD = 0.02  # of the square: how far labels spread over pixels that the annotator took for background
@@ -71,18 +70,19 @@ def sleeves_are_no_skin(parsing: np.ndarray, square: np.ndarray) -> np.ndarray:
 
 
 def head_wears_no_clothes(parsing: np.ndarray, pose: np.ndarray) -> np.ndarray:
-    """Cloth and legs around the face, above the nose, are hair or a hat, which count as hair.
+    """Cloth and legs around the face, above its middle, are hair or a hat, which count as hair.
 
     Args:
         parsing: (S, S) uint8, values index `LABELS`.
         pose: (18, 3) float32.
 
     Returns:
-        (S, S) uint8; equal to `parsing` if the nose is not seen.
+        (S, S) uint8; equal to `parsing` if it shows no face.
     """
-    x, y, seen = pose[KEYPOINT["nose"]] * [len(parsing), len(parsing), 1]
-    if not seen:
+    face = np.nonzero(parsing == LABEL["face"])
+    if len(face[0]) == 0:
         return parsing
+    y, x = np.median(face, axis=1)
     rows, columns = np.ogrid[: len(parsing), : len(parsing)]
     around = (rows < y) & (np.abs(columns - x) < 0.5 * torso_length(pose) * len(parsing))
     cloth = label_mask(parsing, (*GARMENTS, *LEGS, *SHOES))
