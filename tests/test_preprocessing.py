@@ -14,7 +14,7 @@ from tryon.conditions import CATEGORIES
 from tryon.images import InputError, read_image, to_images, to_tensor
 from tryon.models.annotator import PRESETS, Annotator
 from tryon.preprocessing import Preprocessor
-from tryon.preprocessing.agnostic import changed_region
+from tryon.preprocessing.agnostic import changed_region, match_tone
 from tryon.preprocessing.annotation import annotate, main_figure
 from tryon.preprocessing.checks import doubts
 from tryon.preprocessing.garment import read_garment, with_typical_joints
@@ -32,7 +32,13 @@ from tryon.preprocessing.pose import (
     mirror_pose,
 )
 from tryon.preprocessing.pose import MIRRORED as MIRRORED_JOINTS
-from tryon.preprocessing.refinement import head_wears_no_clothes, outlined, sleeves_are_no_skin
+from tryon.preprocessing.refinement import (
+    edges_by_colour,
+    head_wears_no_clothes,
+    one_piece_or_two,
+    outlined,
+    sleeves_are_no_skin,
+)
 from tryon.preprocessing.segmentation import segment_garment
 from tryon.training.annotator_data import Augmented, open_shards
 from tryon.training.fit_garment_kind import CATEGORY, fit
@@ -322,6 +328,20 @@ def test_only_what_was_worn_and_what_is_put_on_changes():
     assert not region[160:].any(), "what was not hidden stays"
 
 
+def test_tone_is_taken_from_what_the_photograph_shows():
+    rng = np.random.default_rng(0)
+    photo = cv2.GaussianBlur(rng.integers(60, 200, (256, 256, 3)).astype(np.float32), (0, 0), 4).astype(np.uint8)
+    hidden = np.zeros((64, 64), bool)
+    hidden[16:48, 16:48] = True
+    assert np.array_equal(match_tone(photo, photo, hidden), photo)
+    painted = np.clip(photo + np.array([12, -8, 6]), 0, 255).astype(np.uint8)
+    painted[96:160, 96:160] = (250, 20, 20)  # the garment need not be like what it covers
+    matched = match_tone(painted, photo, hidden).astype(int)
+    seam = np.abs(matched - photo)[66:190, 66:70].mean()
+    assert seam < 0.4 * np.abs(painted.astype(int) - photo)[66:190, 66:70].mean()
+    assert np.abs(matched - painted)[120:136, 120:136].max() <= 1
+
+
 def test_a_sleeve_taken_for_an_arm_is_found_out_by_its_colour():
     parsing = np.zeros((96, 96), np.uint8)
     picture = np.full((96, 96, 3), 200, np.uint8)
@@ -423,6 +443,32 @@ def test_the_outline_follows_the_colours_and_ends_where_the_body_does():
     assert set(np.unique(sharp)) == {0, LABEL["upper"]}
     assert ((sharp > 0) != truth).sum() < 0.1 * (np.roll(truth, 4, axis=1) != truth).sum()
     assert np.array_equal(sharp, outlined(probabilities, reach, picture))
+
+
+def test_a_hem_under_another_label_is_found_by_its_colour():
+    truth, picture = np.zeros((100, 100), np.uint8), np.full((100, 100, 3), 220, np.uint8)
+    truth[10:60, 30:70], truth[60:95, 30:70] = LABEL["upper"], LABEL["lower"]
+    picture[10:60, 30:70], picture[60:95, 30:70] = (150, 30, 60), (30, 40, 90)
+    wrong = truth.copy()
+    wrong[56:60, 30:70] = LABEL["lower"]
+    assert np.array_equal(edges_by_colour(wrong, picture, ("upper", "dress")), truth)
+    assert np.array_equal(edges_by_colour(truth, picture, ("upper", "dress")), truth)
+    picture[60:95, 30:70] = (150, 30, 60)
+    assert np.array_equal(edges_by_colour(wrong, picture, ("upper", "dress")), wrong), "one colour tells nothing"
+
+
+def test_a_dress_is_one_piece_of_cloth():
+    parsing, picture = np.zeros((96, 96), np.uint8), np.full((96, 96, 3), 220, np.uint8)
+    parsing[10:50, 30:60], parsing[50:90, 30:60] = LABEL["upper"], LABEL["lower"]
+    picture[10:90, 30:60] = (150, 30, 60)
+    probabilities = np.zeros((len(LABELS), 96, 96), np.float32)
+    probabilities[LABEL["upper"]], probabilities[LABEL["dress"]] = 0.7, 0.3
+    assert set(np.unique(one_piece_or_two(parsing, probabilities, picture))) == {0, LABEL["dress"]}
+    two = picture.copy()
+    two[50:90, 30:60] = (30, 40, 90)
+    assert np.array_equal(one_piece_or_two(parsing, probabilities, two), parsing)
+    probabilities[LABEL["dress"]] = 0.01
+    assert np.array_equal(one_piece_or_two(parsing, probabilities, picture), parsing)
 
 
 def test_hats_are_no_shirts():

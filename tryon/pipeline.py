@@ -24,9 +24,10 @@ from tryon.models.annotator import Annotator
 from tryon.models.efficient_unet import EfficientUNet
 from tryon.models.parallel_unet import ParallelUNet, ParallelUNetOutput
 from tryon.preprocessing import Prepared, Preprocessor
-from tryon.preprocessing.agnostic import changed_region
+from tryon.preprocessing.agnostic import changed_region, match_tone
 from tryon.preprocessing.annotation import INPUT_SIDE, annotate
 from tryon.preprocessing.parsing import LABEL
+from tryon.preprocessing.person import border_colour
 from tryon.preprocessing.pose import PoseDetector
 
 define_missing_operators()
@@ -239,6 +240,7 @@ class TryOnPipeline(DiffusionPipeline):
             opened = cv2.resize(p.opened.astype(np.float32), garment_mask.shape, interpolation=cv2.INTER_LINEAR)
             replaced = np.maximum(garment_mask, opened)
             changed = changed_region(p.hidden, p.person_parsing, replaced, p.category, len(square))
+            square = match_tone(square, p.frame.crop(person, len(square), border_colour(person)), p.hidden)
             images.append(p.frame.paste(person, square, changed, np.asarray(p.region) > 0))
         total = time.perf_counter() - started
         info = [

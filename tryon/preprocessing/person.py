@@ -7,11 +7,18 @@ import torch
 from PIL import Image
 
 from tryon.images import Frame, InputError
+from tryon.preprocessing.agnostic import TAKEN_OFF
 from tryon.preprocessing.annotation import INPUT_SIDE, Annotation, annotate, main_figure
 from tryon.preprocessing.parsing import HEAD, LABEL, label_mask
 from tryon.preprocessing.plausibility import body_reach, plausible_pose, torso_length
 from tryon.preprocessing.pose import KEYPOINT, PoseDetector
-from tryon.preprocessing.refinement import head_wears_no_clothes, outlined, sleeves_are_no_skin
+from tryon.preprocessing.refinement import (
+    edges_by_colour,
+    head_wears_no_clothes,
+    one_piece_or_two,
+    outlined,
+    sleeves_are_no_skin,
+)
 
 # The rendered frames, in torso lengths (neck to middle of the hips): air above the head, and how far the frame reaches
 # below the hips or the soles; then all is widened by FRAME_MARGIN.
@@ -190,6 +197,8 @@ def read_person(
     figure = main_figure(parsing)
     parsing[~figure.mask] = LABEL["background"]
     parsing = head_wears_no_clothes(sleeves_are_no_skin(parsing, square), pose)
+    parsing = one_piece_or_two(parsing, probabilities, square)
+    parsing = edges_by_colour(parsing, square, TAKEN_OFF[category])
     seen = {name for name, row in KEYPOINT.items() if pose[row, 2] > 0}
     if category == "lower" and not seen & {"left_hip", "right_hip", "left_knee", "right_knee"}:
         raise InputError(NO_LEGS)

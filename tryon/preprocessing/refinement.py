@@ -3,12 +3,16 @@
 import cv2
 import numpy as np
 
-from tryon.preprocessing.parsing import GARMENTS, LABEL, LEGS, SHOES, label_mask
+from tryon.preprocessing.parsing import GARMENTS, LABEL, LABELS, LEGS, SHOES, label_mask
 from tryon.preprocessing.plausibility import torso_length
 from tryon.preprocessing.segmentation import colour_logit, grab_cut
 
 SPREAD = 0.02  # of the square: how far labels spread over pixels that the annotator took for background
 COLOUR_WEIGHT = 2.5  # of what colours say at most; the annotator's word weighs up to 3
+ONE_PIECE_DOUBT = 0.1  # share of the votes for a dress from which it may be one
+ONE_PIECE_COLOUR = 8.0  # CIE76 with lightness halved: folds and shade of one cloth stay below
+EDGE_REACH = 0.06  # of the square: how far the border of a garment may be off
+EDGE_LOGIT = 1.5  # e to this is how many times commoner a colour is in the garment than in the rest of the figure
 SKIN_TOLERANCE = 16.0  # CIE76 with lightness counted 0.35; shaded arms stay below, most cloth lies above
 
 
@@ -67,6 +71,58 @@ def sleeves_are_no_skin(parsing: np.ndarray, square: np.ndarray) -> np.ndarray:
         worn = garment if (parsing == LABEL[garment]).sum() >= (parsing == LABEL["dress"]).sum() else "dress"
         result[cloth & label_mask(parsing, skin)] = LABEL[worn]
     return result
+
+
+def one_piece_or_two(parsing: np.ndarray, probabilities: np.ndarray, square: np.ndarray) -> np.ndarray:
+    """A dress is one garment of one cloth: what is taken for a top and a skirt of the same colours may be one.
+
+    Half a dress that is taken for a skirt would stay in the picture under a new top.
+
+    Args:
+        parsing: (S, S) uint8, values index `LABELS`.
+        probabilities: (15, S, S) float32, over `LABELS`.
+        square: (S, S, 3) uint8 RGB, the picture that it labels.
+
+    Returns:
+        (S, S) uint8; equal to `parsing`, or with all that is worn labelled a dress.
+    """
+    worn = label_mask(parsing, GARMENTS)
+    votes = np.array([probabilities[LABEL[name]][worn].sum() for name in GARMENTS])
+    share = votes[GARMENTS.index("dress")] / max(votes.sum(), 1e-6)
+    parts = [cv2.erode((parsing == LABEL[name]).astype(np.uint8), np.ones((3, 3))) > 0 for name in ("upper", "lower")]
+    if share < ONE_PIECE_DOUBT or min(part.sum() for part in parts) < 40:
+        return parsing
+    lab = cv2.cvtColor(cv2.medianBlur(square, 5).astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    above, below = (np.median(lab[part], axis=0) * (0.5, 1, 1) for part in parts)
+    alike = np.linalg.norm(above - below) < ONE_PIECE_COLOUR
+    return np.where(worn & alike, LABEL["dress"], parsing).astype(np.uint8)
+
+
+def edges_by_colour(parsing: np.ndarray, square: np.ndarray, labels: tuple[str, ...]) -> np.ndarray:
+    """Move the border between some garments and the rest of the figure to where the colours change.
+
+    What is left of a hem or a sleeve under another label would show beside the new garment.
+
+    Args:
+        parsing: (S, S) uint8, values index `LABELS`.
+        square: (S, S, 3) uint8 RGB, the picture that it labels.
+        labels: of the garments.
+
+    Returns:
+        (S, S) uint8; equal to `parsing` but near the garments, where they may have grown; the face never becomes cloth.
+    """
+    worn = label_mask(parsing, labels)
+    reach = max(2, round(EDGE_REACH * len(parsing)))
+    ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    near = cv2.dilate(worn.astype(np.uint8), ellipse) > 0
+    rest = (parsing != LABEL["background"]) & ~worn
+    core = cv2.erode(worn.astype(np.uint8), np.ones((3, 3))) > 0
+    if min(core.sum(), (rest & ~near).sum()) < 60:
+        return parsing
+    cloth = colour_logit(square, core, rest & ~near) > EDGE_LOGIT
+    grown = cloth & near & rest & (parsing != LABEL["face"])
+    counts = np.bincount(parsing[worn], minlength=len(LABELS))
+    return np.where(grown, counts.argmax(), parsing).astype(np.uint8)
 
 
 def head_wears_no_clothes(parsing: np.ndarray, pose: np.ndarray) -> np.ndarray:

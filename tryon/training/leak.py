@@ -16,20 +16,18 @@ from PIL import Image
 from tryon.conditions import CATEGORIES
 from tryon.images import InputError
 from tryon.models.annotator import Annotator
-from tryon.preprocessing.agnostic import make_agnostic
+from tryon.preprocessing.agnostic import TAKEN_OFF, make_agnostic
 from tryon.preprocessing.parsing import label_mask
 from tryon.preprocessing.person import read_person
 from tryon.training.data import find_shards
 
 LIMIT = 1e-3
 GREEN = (0, 255, 0)
-WORN = {"upper": ("upper", "dress"), "lower": ("lower", "dress"), "dress": ("upper", "lower", "dress")}
-"""Labels that give way to a garment of each category."""
 
 
 def paint_green(image: np.ndarray, parsing: np.ndarray, category: str) -> np.ndarray:
     """The picture, (S, S, 3) uint8, with what gives way to the category in one green."""
-    return np.where(label_mask(parsing, WORN[category])[..., None], np.uint8(GREEN), image)
+    return np.where(label_mask(parsing, TAKEN_OFF[category])[..., None], np.uint8(GREEN), image)
 
 
 def green_share(picture: np.ndarray) -> float:
@@ -47,7 +45,7 @@ def leak(annotator: torch.nn.Module, image: np.ndarray, parsing: np.ndarray, cat
         parsing: (S, S) uint8, its true labels.
         category: of the garment that would be put on.
     """
-    if label_mask(parsing, WORN[category]).mean() < 0.01:
+    if label_mask(parsing, TAKEN_OFF[category]).mean() < 0.01:
         return None
     try:
         photo = Image.fromarray(paint_green(image, parsing, category))
