@@ -61,9 +61,9 @@ def visit(browser, app_url: str) -> Iterator[Callable]:
 def run(page) -> None:
     """Press the button and wait for the result."""
     page.click("#go")
-    page.wait_for_selector("#cancel")
-    page.wait_for_selector("#download")
+    page.wait_for_selector("#go", state="hidden")
     page.wait_for_selector("#go")
+    page.wait_for_selector("#download")
 
 
 def info_of(page, tmp_path: Path) -> dict:
@@ -101,9 +101,9 @@ def test_a_whole_visit(visit, size: dict, tmp_path: Path, person_file: Path, bro
     box = page.locator("#editor canvas").first.bounding_box()
     page.locator("#editor canvas").first.scroll_into_view_if_needed()
     box = page.locator("#editor canvas").first.bounding_box()
-    page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.8)
+    page.mouse.move(box["x"] + box["width"] * 0.14, box["y"] + box["height"] * 0.6)
     page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.8, steps=8)
+    page.mouse.move(box["x"] + box["width"] * 0.26, box["y"] + box["height"] * 0.6, steps=8)
     page.mouse.up()
     page.wait_for_timeout(800)
     run(page)

@@ -45,8 +45,7 @@ def editor_value(person_image: Image.Image, region: Image.Image) -> dict:
 
     Both lie in the upper left of a square: the editor scales layers by the side of its canvas, not by the photo.
     """
-    small = person_image.copy()
-    small.thumbnail((EDITOR_SIDE, EDITOR_SIDE))
+    small = person_image.resize(_editor_size(person_image))
     alpha = region.resize(small.size, Image.Resampling.BILINEAR).point(lambda value: 150 if value > 127 else 0)
     background = Image.new("RGB", (EDITOR_SIDE, EDITOR_SIDE), BORDER)
     background.paste(small)
@@ -65,8 +64,7 @@ def painted_region(value: dict | None, found: Image.Image) -> Image.Image | None
     layers = [layer.convert("RGBA").getchannel("A") for layer in (value or {}).get("layers") or []]
     if not layers:
         return None
-    scale = EDITOR_SIDE / max(*found.size, EDITOR_SIDE)
-    width, height = (max(1, round(side * scale)) for side in found.size)
+    width, height = _editor_size(found)
     squares = [layer.resize((EDITOR_SIDE, EDITOR_SIDE)) for layer in layers]
     painted = np.max([np.asarray(layer) for layer in squares], axis=0)[:height, :width] > PAINTED
     small = np.asarray(found.resize((width, height), Image.Resampling.BILINEAR)) > 127
@@ -74,3 +72,8 @@ def painted_region(value: dict | None, found: Image.Image) -> Image.Image | None
         return None
     region = Image.fromarray(painted.astype(np.uint8) * 255)
     return region.resize(found.size, Image.Resampling.BILINEAR).point(lambda value: 255 if value > 127 else 0)
+
+
+def _editor_size(image: Image.Image) -> tuple[int, int]:
+    """Width and height of a photo in the editor."""
+    return tuple(max(1, round(side * EDITOR_SIDE / max(image.size))) for side in image.size)
