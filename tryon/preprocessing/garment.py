@@ -134,8 +134,10 @@ def _worn(
         warnings.append("There are several people in the garment picture; the garment of the largest was taken.")
     picture = person.frame.crop(image, PICTURE_SIDE, border_colour(image))
     maps = person.annotation.scaled(PICTURE_SIDE)
-    probability = maps[[LABEL[name] for name in labels]].sum(0) * (parsing > 0)
-    outline = refine_mask(picture, probability)
+    cloth = label_mask(parsing, labels)  # colours may have told what it is better than the annotator's labels
+    probability = np.maximum(maps[[LABEL[name] for name in labels]].sum(0), 0.6 * cloth) * (parsing > 0)
+    outline = refine_mask(picture, probability.astype(np.float32))
+    outline = outline if outline.any() else cloth
     parsing = np.where(label_mask(parsing, labels), np.uint8(0), parsing)
     parsing = np.where(outline, np.uint8(LABEL[category]), parsing)
     return Garment(picture, parsing, person.pose, category, True, tuple(warnings), person.frame)
