@@ -14,7 +14,7 @@ from tryon.conditions import CATEGORIES
 from tryon.images import InputError, read_image, to_images, to_tensor
 from tryon.models.annotator import PRESETS, Annotator
 from tryon.preprocessing import Preprocessor
-from tryon.preprocessing.agnostic import changed_region, match_tone
+from tryon.preprocessing.agnostic import changed_region, match_tone, split_dress
 from tryon.preprocessing.annotation import annotate, main_figure
 from tryon.preprocessing.checks import doubts
 from tryon.preprocessing.garment import read_garment, with_typical_joints
@@ -340,6 +340,21 @@ def test_tone_is_taken_from_what_the_photograph_shows():
     seam = np.abs(matched - photo)[66:190, 66:70].mean()
     assert seam < 0.4 * np.abs(painted.astype(int) - photo)[66:190, 66:70].mean()
     assert np.abs(matched - painted)[120:136, 120:136].max() <= 1
+
+
+def test_half_of_a_dress_stays_when_only_half_is_replaced():
+    parsing = np.zeros((100, 100), np.uint8)
+    parsing[20:90, 30:70] = LABEL["dress"]
+    pose = np.zeros((18, 3), np.float32)
+    for joint, place in {1: (0.5, 0.2), 2: (0.4, 0.2), 5: (0.6, 0.2), 8: (0.45, 0.6), 11: (0.55, 0.6)}.items():
+        pose[joint] = *place, 1
+    for category in ("upper", "lower"):
+        parts = split_dress(parsing, pose, category)
+        assert (parts[20:45, 30:70] == LABEL["upper"]).all()
+        assert (parts[60:90, 30:70] == LABEL["lower"]).all()
+        assert not (parts == LABEL["dress"]).any()
+    assert (split_dress(parsing, pose, "dress") == parsing).all()
+    assert (split_dress(parsing, np.zeros_like(pose), "upper") == parsing).all()
 
 
 def test_a_sleeve_taken_for_an_arm_is_found_out_by_its_colour():

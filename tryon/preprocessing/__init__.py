@@ -1,6 +1,6 @@
 """From photographs to the conditions of a try-on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -9,7 +9,14 @@ from PIL import Image
 
 from tryon.conditions import CATEGORIES, Conditions
 from tryon.images import Frame, InputError, to_tensor
-from tryon.preprocessing.agnostic import HIDDEN_VALUE, cut_out_garment, frame_garment, make_agnostic, spread_cloth
+from tryon.preprocessing.agnostic import (
+    HIDDEN_VALUE,
+    cut_out_garment,
+    frame_garment,
+    make_agnostic,
+    split_dress,
+    spread_cloth,
+)
 from tryon.preprocessing.checks import doubts, why_nobody
 from tryon.preprocessing.garment import Garment, read_garment
 from tryon.preprocessing.mask import hide_masked, read_mask
@@ -96,6 +103,7 @@ class Preprocessor:
         person = read_person(
             self.annotator, person_image, garment.category, size, found=found, pose_detector=self.pose_detector
         )
+        person = replace(person, parsing=split_dress(person.parsing, person.pose, garment.category))
         agnostic, hidden = make_agnostic(person.square, person.parsing, person.pose, garment.category)
         cut = cut_out_garment(garment.image, garment.parsing, garment.category)
         cut, garment_pose, _ = frame_garment(cut, garment.parsing, garment.pose, garment.category, size)

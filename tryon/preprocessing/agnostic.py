@@ -13,6 +13,7 @@ from tryon.preprocessing.plausibility import torso_length
 
 HIDDEN_VALUE = 127
 GARMENT_MARGIN = 0.08
+WAIST_ABOVE_HIPS = 0.2  # torso lengths
 TONE_SIDE = 128  # pixels at which light is compared
 TONE_LIMIT = 24  # of 255: a larger difference is no matter of light
 
@@ -110,6 +111,28 @@ def _body_region(pose: np.ndarray, category: str, size: int, body: float) -> np.
             ]
         )
     return canvas > 0
+
+
+def split_dress(parsing: np.ndarray, pose: np.ndarray, category: str) -> np.ndarray:
+    """Count a dress that is worn as a top and a skirt, when only one of them makes room for something else.
+
+    Taking off all of it would leave nothing to wear with the new top or the new trousers.
+
+    Args:
+        parsing: (S, S) uint8, values index `parsing.LABELS`.
+        pose: (18, 3): x, y in [0, 1], confidence.
+        category: of the garment that will be put on, one of `CATEGORIES`.
+
+    Returns:
+        (S, S) uint8; equal to `parsing` for a dress, or where the hips are not seen.
+    """
+    hips = [pose[i, 1] for i in (8, 11) if pose[i, 2] > 0]
+    if category == "dress" or not hips:
+        return parsing
+    waist = np.mean(hips) - WAIST_ABOVE_HIPS * torso_length(pose)
+    above = (np.arange(len(parsing)) + 0.5)[:, None] < waist * len(parsing)
+    parts = np.where(above, np.uint8(LABEL["upper"]), np.uint8(LABEL["lower"]))
+    return np.where(parsing == LABEL["dress"], parts, parsing)
 
 
 def make_agnostic(

@@ -113,8 +113,8 @@ def _worn(
     found: tuple[Frame, Annotation],
     pose_detector: PoseDetector | None,
 ) -> Garment:
-    warnings = []
-    if category == "auto":
+    warnings, asked = [], category != "auto"
+    if not asked:
         parsing = found[1].parsing(128)
         mask = main_figure(parsing).mask
         areas = {name: int((mask & label_mask(parsing, (name,))).sum()) for name in GARMENTS}
@@ -129,7 +129,10 @@ def _worn(
         labels = ("upper", "lower") if category == "dress" else ("dress",)
         if label_mask(parsing, labels).sum() < 0.1 * body:
             raise InputError(NOT_WORN.format(category))
-        warnings.append(f"The garment looks like {' and '.join(labels)}; it was taken as {category}, as asked.")
+        if asked:
+            warnings.append(f"The garment looks like {' and '.join(labels)}; it was taken as {category}, as asked.")
+        else:  # from near it is something else than from afar
+            category, labels = labels[0], labels[:1]
     if person.others > 0.4:
         warnings.append("There are several people in the garment picture; the garment of the largest was taken.")
     picture = person.frame.crop(image, PICTURE_SIDE, border_colour(image))

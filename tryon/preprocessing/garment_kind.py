@@ -15,6 +15,7 @@ from tryon.preprocessing.parsing import LABEL
 
 SIDE = 64  # the outline's box is measured at this resolution
 BANDS = 4  # horizontal slices of the box
+CERTAIN_VOTE = 0.75  # mean probability beyond which the annotator's labels decide alone
 FEATURES = (
     "log_aspect",
     "log_aspect_squared",
@@ -88,6 +89,9 @@ def likely_category(outline: np.ndarray, votes: np.ndarray) -> tuple[str, bool]:
         outline: (S, S) bool, not empty.
         votes: as `category_votes` returns them.
     """
+    first, second = np.argsort(-votes)[:2]
+    if votes[first] > CERTAIN_VOTE and votes[first] > 4 * votes[second]:
+        return CATEGORIES[first], True
     logits = COEFFICIENTS @ np.append(outline_features(outline, votes), 1.0)
     best, second = np.argsort(-logits)[:2]
     # nine in ten of those beyond the margin are right, and six in ten of the others
