@@ -46,6 +46,19 @@ def test_the_wall_goes_on_up_to_a_sharp_outline(scene):
     assert 0 < band.sum() < 0.5 * ((given > 0.1) & (given < 0.9)).sum()
 
 
+def test_the_outline_is_fitted_to_what_was_worn_if_close(scene):
+    """A square was worn, a little wider than the disc that was guessed; it reaches far up, and nothing does there."""
+    worn = torch.zeros(1, 1, 64, 64, dtype=torch.bool)
+    worn[..., 0:60, 31:53] = True
+    _, guessed = restore_detail(**scene)
+    _, fitted = restore_detail(**scene, worn=worn)
+    gained = (fitted > 0.5) & (guessed < 0.5)
+    assert gained[0, 0, 128, 207]  # beside the disc, within the square
+    assert not gained[0, 0, 128, 216:].any()  # beside the square
+    assert not gained[0, 0, :30].any()  # too far from the disc
+    assert not gained[0, 0, :, :118].any()
+
+
 def test_cloth_is_continued_and_nothing_else():
     image = np.full((64, 64, 3), 255, np.uint8)
     parsing = np.zeros((64, 64), np.uint8)

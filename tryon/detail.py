@@ -18,11 +18,16 @@ LIGHT_SCALE = 0.04  # of the picture: coarser changes of brightness come from th
 LIGHT_SIDE = 128  # pixels at which light is compared; it is smooth
 MAX_LIGHT = 2.5  # factor on the cloth's brightness, or its inverse
 EDGE_SHARPNESS = 5.0  # factor on the logit of the outline, which is soft where a small network is unsure
+FITTING = 0.035  # of the picture: how far the old garment's outline may be from where the new one's was guessed
 SURE = 0.08  # share of garment below which a pixel is not a blend with it
 
 
 def restore_detail(
-    result: torch.Tensor, cloth: torch.Tensor, position: torch.Tensor, garment_logit: torch.Tensor
+    result: torch.Tensor,
+    cloth: torch.Tensor,
+    position: torch.Tensor,
+    garment_logit: torch.Tensor,
+    worn: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Give the garment in a result the detail of its own picture, and a clear outline.
 
@@ -31,6 +36,8 @@ def restore_detail(
         cloth: (N, 3, T, T) in [-1, 1], the garment picture, cloth up to its edges (`spread_cloth`).
         position: (N, 2, h, w): x, y in [0, 1] of the garment picture, where the cloth of each pixel was found.
         garment_logit: (N, 1, h, w): logit of the share of garment in each pixel.
+        worn: (N, 1, h, w) bool: the garment that is taken off. Its outline is the body's and was seen, while that of
+            the new one was guessed, so the new one is taken out to it where the two are close.
 
     Returns:
         result: (N, 3, S, S) float32 in [-1, 1].
@@ -39,11 +46,20 @@ def restore_detail(
     size, side = result.shape[-1], position.shape[-1]
     result, position, logit = result.float(), position.float(), garment_logit.float()
     pixel = 1 / side
+    if worn is not None:
+        logit = _fitted(logit, worn)
     # Positions wander a little from pixel to pixel, which small print would show.
     lit = sample_at(cloth, _enlarged(_blurred(position, 1.5 * pixel), size))
     lit = ((lit + 1) * _light(result, lit, logit.sigmoid()) - 1).clamp(-1, 1)
     share = (EDGE_SHARPNESS * _enlarged(_blurred(logit, 0.75 * pixel), size)).sigmoid()
     return torch.lerp(_without_garment(result, logit.sigmoid()), lit, share), share
+
+
+def _fitted(logit: torch.Tensor, worn: torch.Tensor) -> torch.Tensor:
+    """The outline moved out to that of what was worn, no further than `FITTING`."""
+    reach = max(1, round(FITTING * logit.shape[-1]))
+    near = F.max_pool2d((logit > 0).float(), 2 * reach + 1, stride=1, padding=reach) > 0
+    return torch.where(near & worn, logit.clamp(min=2), logit)
 
 
 def _light(result: torch.Tensor, cloth: torch.Tensor, share: torch.Tensor) -> torch.Tensor:

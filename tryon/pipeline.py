@@ -24,9 +24,9 @@ from tryon.models.annotator import Annotator
 from tryon.models.efficient_unet import EfficientUNet
 from tryon.models.parallel_unet import ParallelUNet, ParallelUNetOutput
 from tryon.preprocessing import Prepared, Preprocessor
-from tryon.preprocessing.agnostic import changed_region, match_tone
+from tryon.preprocessing.agnostic import TAKEN_OFF, changed_region, match_tone
 from tryon.preprocessing.annotation import INPUT_SIDE, annotate
-from tryon.preprocessing.parsing import LABEL
+from tryon.preprocessing.parsing import LABEL, label_mask
 from tryon.preprocessing.person import border_colour
 from tryon.preprocessing.pose import PoseDetector
 
@@ -219,12 +219,16 @@ class TryOnPipeline(DiffusionPipeline):
         seconds = {"prepare": time.perf_counter() - started}
         conditions = Conditions.concat([p.conditions for p in prepared])
         cloth = torch.cat([p.cloth for p in prepared])
+        worn = torch.stack(
+            [torch.from_numpy(label_mask(p.person_parsing, TAKEN_OFF[p.category]))[None] for p in prepared]
+        )
         yield Stage("prepare", _pictures(conditions.agnostic), seconds["prepare"])
 
         shares = None
         for name, samples, said in self.sample(
             conditions,
             cloth=cloth,
+            worn=worn,
             num_inference_steps=steps,
             guidance_scale=scale,
             generator=generators,
@@ -279,6 +283,7 @@ class TryOnPipeline(DiffusionPipeline):
         conditions: Conditions,
         *,
         cloth: torch.Tensor | None = None,
+        worn: torch.Tensor | None = None,
         num_inference_steps: int | Sequence[int] | None = None,
         guidance_scale: float | None = None,
         generator: torch.Generator | list[torch.Generator] | None = None,
@@ -290,6 +295,7 @@ class TryOnPipeline(DiffusionPipeline):
             conditions: of N pairs, pictures at least as large as the 256 stage's.
             cloth: (N, 3, T, T) in [-1, 1]: the garments in large, see `Prepared.cloth`; networks that say where they
                 found the cloth then give the last result the detail of it (`restore_detail`).
+            worn: (N, 1, S, S) bool, as large as the 256 stage: what is taken off, to fit the outline to.
             num_inference_steps: as in `__call__`.
             guidance_scale: as in `__call__`.
             generator: as in `__call__`.
@@ -327,7 +333,9 @@ class TryOnPipeline(DiffusionPipeline):
         result = self._super_resolve(result, noise[2], scheduler, timesteps, scale, generators)
         share = None
         if cloth is not None and said.position is not None:
-            result, share = restore_detail(result, cloth.to(device), said.position, said.garment_logit)
+            result, share = restore_detail(
+                result, cloth.to(device), said.position, said.garment_logit, None if worn is None else worn.to(device)
+            )
             share = share[:, 0].cpu()
         yield "sr1024", result.float().cpu(), share
 

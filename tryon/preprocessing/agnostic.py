@@ -211,8 +211,8 @@ def spread_cloth(image: np.ndarray, parsing: np.ndarray, category: str) -> np.nd
     cloth = (parsing == LABEL[category]).astype(np.uint8)
     if not cloth.any():
         raise ValueError(f"The parsing shows no {category} garment.")
-    reach = max(1, image.shape[0] // 200)
-    # pixels of the outline are half background
+    reach = max(1, image.shape[0] // 100)
+    # pixels of the outline are half background, and outlines are never quite right
     inner = cv2.erode(cloth, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1,) * 2))
     inner = inner if inner.any() else cloth
     _, nearest = cv2.distanceTransformWithLabels(1 - inner, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
