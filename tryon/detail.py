@@ -18,7 +18,7 @@ LIGHT_SCALE = 0.04  # of the picture: coarser changes of brightness come from th
 LIGHT_SIDE = 128  # pixels at which light is compared; it is smooth
 MAX_LIGHT = 2.5  # factor on the cloth's brightness, or its inverse
 EDGE_SHARPNESS = 5.0  # factor on the logit of the outline, which is soft where a small network is unsure
-FITTING = 0.035  # of the picture: how far the old garment's outline may be from where the new one's was guessed
+FITTING = 0.025  # of the picture: how far the old garment's outline may be from where the new one's was guessed
 SURE = 0.08  # share of garment below which a pixel is not a blend with it
 
 
@@ -46,11 +46,11 @@ def restore_detail(
     size, side = result.shape[-1], position.shape[-1]
     result, position, logit = result.float(), position.float(), garment_logit.float()
     pixel = 1 / side
-    if worn is not None:
-        logit = _fitted(logit, worn)
     # Positions wander a little from pixel to pixel, which small print would show.
     lit = sample_at(cloth, _enlarged(_blurred(position, 1.5 * pixel), size))
     lit = ((lit + 1) * _light(result, lit, logit.sigmoid()) - 1).clamp(-1, 1)
+    if worn is not None:
+        logit = _fitted(logit, worn)
     share = (EDGE_SHARPNESS * _enlarged(_blurred(logit, 0.75 * pixel), size)).sigmoid()
     return torch.lerp(_without_garment(result, logit.sigmoid()), lit, share), share
 
@@ -64,13 +64,11 @@ def _fitted(logit: torch.Tensor, worn: torch.Tensor) -> torch.Tensor:
 
 def _light(result: torch.Tensor, cloth: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
     """(N, 3, S, S) factor that gives `cloth` the brightness and tint of `result`, both (N, 3, S, S)."""
-    worn = (_resized(share, LIGHT_SIDE) > 0.5).float()
-
-    def smooth(picture: torch.Tensor) -> torch.Tensor:
-        return _mean_where((_resized(picture, LIGHT_SIDE) + 1) / 2, worn, LIGHT_SCALE)[0]
-
-    factor = ((smooth(result) + 0.02) / (smooth(cloth) + 0.02)).clamp(1 / MAX_LIGHT, MAX_LIGHT)
-    return _enlarged(torch.where(worn > 0, factor, torch.ones_like(factor)), result.shape[-1])
+    seen = (_resized(share, LIGHT_SIDE) > 0.5).float()
+    means = [_mean_where((_resized(p, LIGHT_SIDE) + 1) / 2, seen, LIGHT_SCALE) for p in (result, cloth)]
+    (painted, support), (looked_up, _) = means
+    factor = ((painted + 0.02) / (looked_up + 0.02)).clamp(1 / MAX_LIGHT, MAX_LIGHT)
+    return _enlarged(torch.where(support > 1e-3, factor, torch.ones_like(factor)), result.shape[-1])
 
 
 def _without_garment(result: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
