@@ -89,7 +89,7 @@ def wire(ui: SimpleNamespace, do: Handlers, demo: gr.Blocks) -> None:
     past = [ui.past, ui.history_hint]
     settings = [ui.category, ui.steps, ui.guidance, ui.seed]
 
-    arrival = [ui.programs, ui.person, ui.garment, ui.category, ui.seed, ui.model, ui.card]
+    arrival = [ui.programs, ui.person, ui.garment, ui.category, ui.seed, ui.model, ui.card, ui.slider, ui.outcome]
     demo.load(do.arrive, outputs=arrival, **PRIVATE)
     ui.persons.select(pick_person, outputs=ui.person, **PRIVATE)
     ui.garments_shown.select(pick_garment, ui.category, ui.garment, **PRIVATE)

@@ -110,8 +110,9 @@ class Handlers:
         """First look at the page: what its address asks for, else the first examples."""
         ui = self.ui
         programs = {ui.programs: programs_text(request)}
-        if restores_a_page(request):
-            return programs
+        if restores_a_page(request):  # gradio's deep links lose results; the same settings make the same again
+            gone = gr.update(visible=False)
+            return programs | {ui.slider: gone, ui.outcome: gone}
         wish = settings_of(request)
         return programs | {
             ui.person: wish["person"] or example("persons", FIRST[0]),
