@@ -16,9 +16,12 @@ from tryon.web import files
 
 playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright, and a Chromium, to run these")
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(
-    not CHROMIUM, reason="no browser: apt-get install chromium, or name one in the environment variable CHROMIUM"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not CHROMIUM, reason="no browser: apt-get install chromium, or name one in the environment variable CHROMIUM"
+    ),
+]
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 375, "height": 812}
 WAIT = 120_000  # milliseconds, on a machine that may be busy with others
 HARMLESS = ("No draw texture found for layer",)  # gradio's editor says so whenever it is given a layer
