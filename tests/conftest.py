@@ -53,13 +53,14 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A whole pipeline folder of the real classes at their tiny presets, with random weights."""
     import torch
 
+    from tryon.diffusion import make_scheduler
     from tryon.models.annotator import PRESETS as ANNOTATORS
     from tryon.models.annotator import Annotator
     from tryon.models.efficient_unet import PRESETS as EFFICIENT
     from tryon.models.efficient_unet import EfficientUNet
     from tryon.models.parallel_unet import PRESETS as PARALLEL
     from tryon.models.parallel_unet import ParallelUNet
-    from tryon.pipeline import TryOnPipeline, make_scheduler
+    from tryon.pipeline import TryOnPipeline
 
     folder = tmp_path_factory.mktemp("checkpoints") / "tiny"
     with torch.random.fork_rng():

@@ -10,7 +10,7 @@ PACKAGE = ROOT / "tryon"
 FLOORS = (  # lowest first; a folder is one room; rooms of one floor have no doors between them
     {"compatibility", "images", "metadata"},
     {"conditions", "hub"},
-    {"checkpoint", "devices"},
+    {"call", "checkpoint", "devices"},
     {"models", "preprocessing", "diffusion"},
     {"detail"},
     {"pipeline", "synthetic"},

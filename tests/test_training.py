@@ -19,7 +19,7 @@ pytest.importorskip("numba", reason="rendering needs the extra: pip install -e '
 
 from tryon.synthetic.render import plan_shards, render_dataset
 from tryon.training.data import CropDataset, PairDataset, batches, collate, collate_crops
-from tryon.training.evaluate import _measure, evaluate
+from tryon.training.evaluate import evaluate, measure
 from tryon.training.objective import Objective, ssim_map
 from tryon.training.recipes import recipe_for
 from tryon.training.train import make_model, parse_arguments, train
@@ -262,7 +262,7 @@ def test_evaluation_knows_a_perfect_result(shards, tiny_pipeline):
     table = figures["methods"]
     assert gain == pytest.approx(table["affine"]["garment_ciede2000"] - table["ours"]["garment_ciede2000"], abs=1e-3)
     sample = dataset[0]
-    perfect = _measure({"ours": sample["target"]}, sample, tiny_pipeline.annotator)["ours"]
+    perfect = measure({"ours": sample["target"]}, sample, tiny_pipeline.annotator)["ours"]
     assert perfect["garment_ciede2000"] == perfect["changed_ciede2000"] == 0
     assert perfect["garment_psnr"] == 60
     assert perfect["pose_error"] in (0, None)

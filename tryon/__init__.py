@@ -12,7 +12,7 @@ _HOMES = {
     "Conditions": "tryon.conditions",
     "FashnTryOnPipeline": "tryon.fashn_pipeline",
     "InputError": "tryon.images",
-    "TryOnOutput": "tryon.pipeline",
+    "TryOnOutput": "tryon.call",
     "TryOnPipeline": "tryon.pipeline",
     "list_checkpoints": "tryon.zoo",
     "load_pipeline": "tryon.zoo",

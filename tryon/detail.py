@@ -12,7 +12,7 @@ import math
 import torch
 import torch.nn.functional as F
 
-from tryon.models.locate import sample_at
+from tryon.models.locate import enlarge, sample_at
 
 LIGHT_SCALE = 0.04  # of the picture: coarser changes of brightness come from the networks, finer ones from the cloth
 LIGHT_SIDE = 128  # pixels at which light is compared; it is smooth
@@ -47,11 +47,11 @@ def restore_detail(
     result, position, logit = result.float(), position.float(), garment_logit.float()
     pixel = 1 / side
     # Positions wander a little from pixel to pixel, which small print would show.
-    lit = sample_at(cloth, _enlarged(_blurred(position, 1.5 * pixel), size))
+    lit = sample_at(cloth, enlarge(_blurred(position, 1.5 * pixel), size))
     lit = ((lit + 1) * _light(result, lit, logit.sigmoid()) - 1).clamp(-1, 1)
     if worn is not None:
         logit = _fitted(logit, worn)
-    share = (EDGE_SHARPNESS * _enlarged(_blurred(logit, 0.75 * pixel), size)).sigmoid()
+    share = (EDGE_SHARPNESS * enlarge(_blurred(logit, 0.75 * pixel), size)).sigmoid()
     return torch.lerp(_without_garment(result, logit.sigmoid()), lit, share), share
 
 
@@ -68,7 +68,7 @@ def _light(result: torch.Tensor, cloth: torch.Tensor, share: torch.Tensor) -> to
     means = [_mean_where((_resized(p, LIGHT_SIDE) + 1) / 2, seen, LIGHT_SCALE) for p in (result, cloth)]
     (painted, support), (looked_up, _) = means
     factor = ((painted + 0.02) / (looked_up + 0.02)).clamp(1 / MAX_LIGHT, MAX_LIGHT)
-    return _enlarged(torch.where(support > 1e-3, factor, torch.ones_like(factor)), result.shape[-1])
+    return enlarge(torch.where(support > 1e-3, factor, torch.ones_like(factor)), result.shape[-1])
 
 
 def _without_garment(result: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
@@ -79,8 +79,8 @@ def _without_garment(result: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
     near, support = _mean_where(small, around, 1.5 / side)
     far, _ = _mean_where(small, around, 0.03)
     continued = torch.lerp(far, near, (5 * support).clamp(max=1))
-    kept = _enlarged(_blurred(around, 0.75 / side), result.shape[-1])
-    return torch.lerp(_enlarged(continued, result.shape[-1]), result, kept)
+    kept = enlarge(_blurred(around, 0.75 / side), result.shape[-1])
+    return torch.lerp(enlarge(continued, result.shape[-1]), result, kept)
 
 
 def _mean_where(picture: torch.Tensor, mask: torch.Tensor, scale: float) -> tuple[torch.Tensor, torch.Tensor]:
@@ -107,8 +107,3 @@ def _resized(picture: torch.Tensor, side: int) -> torch.Tensor:
     if picture.shape[-1] == side:
         return picture
     return F.interpolate(picture, size=(side, side), mode="bilinear", antialias=True)
-
-
-def _enlarged(picture: torch.Tensor, side: int) -> torch.Tensor:
-    """(N, C, h, w) -> (N, C, side, side), bilinear."""
-    return F.interpolate(picture, size=(side, side), mode="bilinear", align_corners=False)

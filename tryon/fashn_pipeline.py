@@ -6,8 +6,7 @@ prepare -> a few dozen steps of one network at 576 x 864 -> laid over the photog
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,12 +16,11 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+from tryon.call import MAX_STEPS, OnStep, Painted, TryOnCall, draw_noise, spread_generators
 from tryon.compatibility import define_missing_operators
 from tryon.hub import CheckpointError
-from tryon.images import read_image
 from tryon.models.annotator import Annotator
 from tryon.models.fashn_vton import EncodedConditions, FashnVTON
-from tryon.pipeline import MAX_STEPS, Stage, TryOnOutput, _broadcast, _generators, _noise
 from tryon.preprocessing.photographs import CATEGORY_IDS, PreparedPhotos, prepare_photographs
 from tryon.preprocessing.whole_body import WholeBodyDetector
 
@@ -37,7 +35,7 @@ SAME = 12  # levels of 255, after a blur
 BLUR, MARGIN, SPECK = 0.004, 0.012, 0.0005  # shares of the height, of the height and of the area
 
 
-class FashnTryOnPipeline(DiffusionPipeline):
+class FashnTryOnPipeline(TryOnCall, DiffusionPipeline):
     """FASHN VTON as a diffusers pipeline.
 
     Args:
@@ -90,130 +88,42 @@ class FashnTryOnPipeline(DiffusionPipeline):
         return cls(transformer.eval(), annotator)
 
     @torch.inference_mode()
-    def prepare(
-        self,
-        person_image: Image.Image,
-        garment_image: Image.Image,
-        category: str = "auto",
-        mask: Image.Image | None = None,
+    def _prepare(
+        self, person: Image.Image, garment: Image.Image, category: str, mask: Image.Image | None
     ) -> PreparedPhotos:
-        """Photographs to the network's inputs.
-
-        Args:
-            person_image: photograph of a person.
-            garment_image: photograph of a garment, worn by somebody or laid out.
-            category: "auto" or one of `CATEGORIES`.
-            mask: of exactly the size of the upright person photograph, over 127 where it may change; it is hidden
-                from the network. None lets the network choose.
+        """The network's inputs; a mask is hidden from it, without one it chooses what to change.
 
         Raises:
-            InputError: the pictures cannot be used; the message says why and what to do.
             CheckpointError: the pose detector that these weights need was not given.
         """
         if self.config.pose == "dwpose" and self.pose_detector is None:
             raise CheckpointError("These weights need a pose detector: load the pipeline by `tryon.load_pipeline`.")
-        person_image, garment_image = read_image(person_image), read_image(garment_image)
         size = tuple(self.transformer.config.input_shape)
-        return prepare_photographs(
-            self.annotator, self.pose_detector, person_image, garment_image, category, size, mask
-        )
+        return prepare_photographs(self.annotator, self.pose_detector, person, garment, category, size, mask)
 
-    def __call__(
+    def _show(self, prepared: list[PreparedPhotos]) -> list[Image.Image]:
+        return [_uncover(p.person, p) for p in prepared]
+
+    def _paint(
         self,
-        person_image: Image.Image | list[Image.Image],
-        garment_image: Image.Image | list[Image.Image],
-        category: str | list[str] = "auto",
-        *,
-        num_inference_steps: int | Sequence[int] | None = None,
-        guidance_scale: float | None = None,
-        generator: torch.Generator | list[torch.Generator] | None = None,
-        output_type: str = "pil",
-        mask: Image.Image | list[Image.Image | None] | None = None,
-    ) -> TryOnOutput:
-        """Dress persons.
-
-        Args:
-            person_image: one picture or N.
-            garment_image: one picture or N; one garment goes to all persons and one person gets all garments.
-            category: "auto" or one of `CATEGORIES`, for all or each.
-            num_inference_steps: network evaluations; None as recommended.
-            guidance_scale: 1 is no guidance; None as recommended.
-            generator: source of all noise, one per picture or one for all.
-            output_type: "pil", or "pt" for the (N, 3, 864, 576) canvases in [-1, 1].
-            mask: as in `prepare`, one or N; pixels outside of it stay as they are, bit for bit.
-
-        Raises:
-            InputError: a picture cannot be used; the message says why and what to do.
-            ValueError: settings out of range, or list lengths that do not fit.
-        """
-        if output_type not in ("pil", "pt"):
-            raise ValueError('output_type must be "pil" or "pt".')
-        *_, stage = self.stream(
-            person_image,
-            garment_image,
-            category,
-            num_inference_steps=num_inference_steps,
-            guidance_scale=guidance_scale,
-            generator=generator,
-            mask=mask,
-        )
-        return TryOnOutput(stage.images if output_type == "pil" else stage.samples, stage.info)
-
-    def stream(
-        self,
-        person_image: Image.Image | list[Image.Image],
-        garment_image: Image.Image | list[Image.Image],
-        category: str | list[str] = "auto",
-        *,
-        num_inference_steps: int | Sequence[int] | None = None,
-        guidance_scale: float | None = None,
-        generator: torch.Generator | list[torch.Generator] | None = None,
-        mask: Image.Image | list[Image.Image | None] | None = None,
-        on_step: Callable[[str, int, int], None] | None = None,
-    ) -> Iterator[Stage]:
-        """The same as `__call__`, yielding "prepare", a few times "sample" with the picture so far, and "result".
-
-        Args and errors are those of `__call__`, and
-            on_step: called after each step with "sample", the steps done and the steps to do; an exception that it
-                raises ends the work.
-        """
-        persons, garments, categories, masks = _broadcast(person_image, garment_image, category, mask)
-        persons, garments = ([read_image(image) for image in images] for images in (persons, garments))
-        steps = self.check_steps(num_inference_steps)
-        scale = self.config.guidance_scale if guidance_scale is None else float(guidance_scale)
-        generators = _generators(generator, len(persons))
-
-        started = time.perf_counter()
-        prepared = [self.prepare(*inputs) for inputs in zip(persons, garments, categories, masks, strict=True)]
-        seconds = {"prepare": time.perf_counter() - started, "sample": 0.0}
-        yield Stage("prepare", [_uncover(p.person, p) for p in prepared], seconds["prepare"])
-
+        prepared: list[PreparedPhotos],
+        steps: tuple[int, ...],
+        scale: float,
+        generators: list[torch.Generator | None],
+        on_step: OnStep | None,
+    ) -> Iterator[Painted]:
         for samples in self.sample(
             prepared, num_inference_steps=steps, guidance_scale=scale, generator=generators, on_step=on_step
         ):
             previews = [_uncover(sample[None], p) for sample, p in zip(samples, prepared, strict=True)]
-            lasted = time.perf_counter() - started - sum(seconds.values())
-            seconds["sample"] += lasted
-            yield Stage("sample", previews, lasted, samples=samples)
+            yield Painted("sample", previews, samples)
 
-        images = [lay_over(*parts) for parts in zip(persons, previews, prepared, strict=True)]
-        total = time.perf_counter() - started
-        info = [
-            {
-                "category": p.category,
-                "person_size": list(person.size),
-                "garment_size": list(garment.size),
-                "num_inference_steps": [steps],
-                "guidance_scale": scale,
-                "seconds": {name: round(value, 3) for name, value in seconds.items()},
-                "seconds_total": round(total, 3),
-                "warnings": list(p.warnings),
-            }
-            for p, person, garment in zip(prepared, persons, garments, strict=True)
-        ]
-        yield Stage("result", images, total - sum(seconds.values()), info, samples)
+    def _finish(
+        self, persons: list[Image.Image], prepared: list[PreparedPhotos], painted: Painted
+    ) -> list[Image.Image]:
+        return [lay_over(*parts) for parts in zip(persons, painted.images, prepared, strict=True)]
 
-    def check_steps(self, num_inference_steps: int | Sequence[int] | None) -> int:
+    def check_steps(self, num_inference_steps: int | Sequence[int] | None) -> tuple[int]:
         """Number of steps.
 
         Raises:
@@ -224,17 +134,17 @@ class FashnTryOnPipeline(DiffusionPipeline):
         steps = [num_inference_steps] if isinstance(num_inference_steps, int) else list(num_inference_steps)
         if len(steps) != 1 or not 1 <= int(steps[0]) <= MAX_STEPS:
             raise ValueError(f"num_inference_steps must be one number from 1 to {MAX_STEPS}.")
-        return int(steps[0])
+        return (int(steps[0]),)
 
     @torch.inference_mode()
     def sample(
         self,
         prepared: list[PreparedPhotos],
         *,
-        num_inference_steps: int | None = None,
+        num_inference_steps: int | Sequence[int] | None = None,
         guidance_scale: float | None = None,
         generator: torch.Generator | list[torch.Generator] | None = None,
-        on_step: Callable[[str, int, int], None] | None = None,
+        on_step: OnStep | None = None,
     ) -> Iterator[torch.Tensor]:
         """Run the network on N prepared pairs, one after the other within a step: a batch is its singles, bit by bit.
 
@@ -249,13 +159,13 @@ class FashnTryOnPipeline(DiffusionPipeline):
             (N, 3, H, W) float32 in [-1, 1] on the CPU: the picture as foreseen, up to four times, the last is the
             result.
         """
-        steps = self.check_steps(num_inference_steps)
+        (steps,) = self.check_steps(num_inference_steps)
         scale = self.config.guidance_scale if guidance_scale is None else float(guidance_scale)
         device = self._execution_device
         guided = [k < steps - self.config.guidance_free_steps and scale != 1 for k in range(steps)]
         encoded = [self._encode(p) for p in prepared]
         shape = (3, *self.transformer.config.input_shape)
-        latents = [noise[None] for noise in _noise(shape, _generators(generator, len(prepared)), device)]
+        latents = [noise[None] for noise in draw_noise(shape, spread_generators(generator, len(prepared)), device)]
         times = schedule(steps)
         shown = {math.ceil(steps * part / PREVIEWS) for part in range(1, PREVIEWS + 1)}
         for k in self.progress_bar(range(steps)):

@@ -6,20 +6,19 @@ prepare -> base 128 -> 256 -> 1024 -> pasted back into the photograph at its own
 from __future__ import annotations
 
 import inspect
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
 import torch
 from PIL import Image
 
+from tryon.call import MAX_STEPS, OnStep, Painted, TryOnCall, draw_noise, spread_generators
 from tryon.compatibility import define_missing_operators
-from tryon.conditions import CATEGORIES, Conditions
+from tryon.conditions import Conditions
 from tryon.detail import restore_detail
-from tryon.diffusion import augment, guide, make_scheduler, threshold, upsample
-from tryon.images import read_image, to_images
+from tryon.diffusion import augment, guide, threshold, upsample
+from tryon.images import to_images
 from tryon.models.annotator import Annotator
 from tryon.models.efficient_unet import EfficientUNet
 from tryon.models.parallel_unet import ParallelUNet, ParallelUNetOutput
@@ -34,47 +33,13 @@ define_missing_operators()
 import diffusers  # noqa: E402 - needs the line above
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline  # noqa: E402 - needs the line above
 from diffusers.schedulers.scheduling_utils import SchedulerMixin  # noqa: E402
-from diffusers.utils import BaseOutput  # noqa: E402
 
 STAGES = ("base", "sr256", "sr1024")
-MAX_STEPS = 256
 # The 1024 stage runs on overlapping tiles: whole pictures would need gigabytes for their widest features.
 TILE, OVERLAP = 512, 32
 
 
-@dataclass
-class TryOnOutput(BaseOutput):
-    """Results.
-
-    Attributes:
-        images: N pictures, PIL at the size of the person photos, or per `output_type`.
-        info: N dictionaries that JSON can hold: category, sizes, seconds per stage, settings, warnings.
-    """
-
-    images: list[Image.Image] | torch.Tensor
-    info: list[dict] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One step of the way.
-
-    Attributes:
-        name: "prepare", "base", "sr256", "sr1024" or "result".
-        images: N PIL pictures: what is hidden, the square result so far, or the finished photographs.
-        seconds: time that the stage took.
-        info: N dictionaries, with "result" only.
-        samples: (N, 3, S, S) float32 in [-1, 1], the stage's square result; None for "prepare".
-    """
-
-    name: str
-    images: list[Image.Image]
-    seconds: float
-    info: list[dict] | None = None
-    samples: torch.Tensor | None = None
-
-
-class TryOnPipeline(DiffusionPipeline):
+class TryOnPipeline(TryOnCall, DiffusionPipeline):
     """The cascade of TryOnDiffusion as one diffusers pipeline.
 
     Args:
@@ -125,154 +90,54 @@ class TryOnPipeline(DiffusionPipeline):
         )
 
     @torch.inference_mode()
-    def prepare(
-        self,
-        person_image: Image.Image,
-        garment_image: Image.Image,
-        category: str = "auto",
-        mask: Image.Image | None = None,
-    ) -> Prepared:
-        """Photographs to the paper's conditions.
-
-        Args:
-            person_image: photograph of a person.
-            garment_image: photograph of a garment, worn by somebody or laid out.
-            category: "auto" or one of `CATEGORIES`.
-            mask: of exactly the size of the upright person photograph, over 127 where it may change; None finds the
-                region by itself. `Prepared.region` of an earlier call is such a mask.
-
-        Raises:
-            InputError: the pictures cannot be used; the message says why and what to do.
-        """
+    def _prepare(self, person: Image.Image, garment: Image.Image, category: str, mask: Image.Image | None) -> Prepared:
+        """The paper's conditions."""
         size = self.sr256_unet.config.sample_size
-        person_image, garment_image = read_image(person_image), read_image(garment_image)
-        return Preprocessor(self.annotator, self.pose_detector)(person_image, garment_image, category, size, mask)
+        return Preprocessor(self.annotator, self.pose_detector)(person, garment, category, size, mask)
 
-    def __call__(
+    def _show(self, prepared: list[Prepared]) -> list[Image.Image]:
+        return _pictures(torch.cat([p.conditions.agnostic for p in prepared]))
+
+    def _paint(
         self,
-        person_image: Image.Image | list[Image.Image],
-        garment_image: Image.Image | list[Image.Image],
-        category: str | list[str] = "auto",
-        *,
-        num_inference_steps: int | Sequence[int] | None = None,
-        guidance_scale: float | None = None,
-        generator: torch.Generator | list[torch.Generator] | None = None,
-        output_type: str = "pil",
-        mask: Image.Image | list[Image.Image | None] | None = None,
-    ) -> TryOnOutput:
-        """Dress persons.
-
-        Args:
-            person_image: one picture or N.
-            garment_image: one picture or N; one garment goes to all persons and one person gets all garments.
-            category: "auto" or one of `CATEGORIES`, for all or each.
-            num_inference_steps: network evaluations of each stage, or one number for all; None as recommended.
-            guidance_scale: 1 is no guidance; None as recommended.
-            generator: source of all noise, one per picture or one for all; a batch with one generator per
-                picture gives the same pictures as its singles.
-            output_type: "pil", or "pt" for the (N, 3, 1024, 1024) square frames in [-1, 1].
-            mask: as in `prepare`, one or N; pixels outside of it stay as they are, bit for bit.
-
-        Raises:
-            InputError: a picture cannot be used; the message says why and what to do.
-            ValueError: settings out of range, or list lengths that do not fit.
-        """
-        if output_type not in ("pil", "pt"):
-            raise ValueError('output_type must be "pil" or "pt".')
-        *_, stage = self.stream(
-            person_image,
-            garment_image,
-            category,
-            num_inference_steps=num_inference_steps,
-            guidance_scale=guidance_scale,
-            generator=generator,
-            mask=mask,
-        )
-        return TryOnOutput(stage.images if output_type == "pil" else stage.samples, stage.info)
-
-    def stream(
-        self,
-        person_image: Image.Image | list[Image.Image],
-        garment_image: Image.Image | list[Image.Image],
-        category: str | list[str] = "auto",
-        *,
-        num_inference_steps: int | Sequence[int] | None = None,
-        guidance_scale: float | None = None,
-        generator: torch.Generator | list[torch.Generator] | None = None,
-        mask: Image.Image | list[Image.Image | None] | None = None,
-        on_step: Callable[[str, int, int], None] | None = None,
-    ) -> Iterator[Stage]:
-        """The same as `__call__`, yielding after each stage so that progress can be shown.
-
-        Args and errors are those of `__call__`, and
-            on_step: called after each step with the stage, the steps done and the steps to do; an exception that it
-                raises ends the work.
-        """
-        persons, garments, categories, masks = _broadcast(person_image, garment_image, category, mask)
-        persons, garments = ([read_image(image) for image in images] for images in (persons, garments))
-        steps = self.check_steps(num_inference_steps)
-        scale = self.config.guidance_scale if guidance_scale is None else float(guidance_scale)
-        generators = _generators(generator, len(persons))
-
-        started = time.perf_counter()
-        prepared = [self.prepare(*inputs) for inputs in zip(persons, garments, categories, masks, strict=True)]
-        seconds = {"prepare": time.perf_counter() - started}
-        conditions = Conditions.concat([p.conditions for p in prepared])
-        cloth = torch.cat([p.cloth for p in prepared])
-        worn = torch.stack(
-            [torch.from_numpy(label_mask(p.person_parsing, TAKEN_OFF[p.category]))[None] for p in prepared]
-        )
-        yield Stage("prepare", _pictures(conditions.agnostic), seconds["prepare"])
-
-        shares = None
-        for name, samples, said in self.sample(
-            conditions,
-            cloth=cloth,
-            worn=worn,
+        prepared: list[Prepared],
+        steps: tuple[int, ...],
+        scale: float,
+        generators: list[torch.Generator | None],
+        on_step: OnStep | None,
+    ) -> Iterator[Painted]:
+        taken_off = [label_mask(p.person_parsing, TAKEN_OFF[p.category]) for p in prepared]
+        for name, samples, shares in self.sample(
+            Conditions.concat([p.conditions for p in prepared]),
+            cloth=torch.cat([p.cloth for p in prepared]),
+            worn=torch.from_numpy(np.stack(taken_off))[:, None],
             num_inference_steps=steps,
             guidance_scale=scale,
             generator=generators,
             on_step=on_step,
         ):
-            shares = shares if said is None else said
-            seconds[name] = time.perf_counter() - started - sum(seconds.values())
-            yield Stage(name, _pictures(samples), seconds[name], samples=samples)
+            yield Painted(name, _pictures(samples), samples, shares)
 
-        garment_masks = self._garment_masks(prepared, samples, shares)
+    def _finish(self, persons: list[Image.Image], prepared: list[Prepared], painted: Painted) -> list[Image.Image]:
         images = []
-        for p, person, square, garment_mask in zip(prepared, persons, to_images(samples), garment_masks, strict=True):
-            opened = cv2.resize(p.opened.astype(np.float32), garment_mask.shape, interpolation=cv2.INTER_LINEAR)
-            replaced = np.maximum(garment_mask, opened)
-            changed = changed_region(p.hidden, p.person_parsing, replaced, p.category, len(square))
+        squares, shares = to_images(painted.samples), self._garment_shares(prepared, painted)
+        for p, person, square, share in zip(prepared, persons, squares, shares, strict=True):
+            opened = cv2.resize(p.opened.astype(np.float32), share.shape, interpolation=cv2.INTER_LINEAR)
+            changed = changed_region(p.hidden, p.person_parsing, np.maximum(share, opened), p.category, len(square))
             square = match_tone(square, p.frame.crop(person, len(square), border_colour(person)), p.hidden)
             images.append(p.frame.paste(person, square, changed, np.asarray(p.region) > 0))
-        total = time.perf_counter() - started
-        info = [
-            {
-                "category": p.category,
-                "person_size": list(person.size),
-                "garment_size": list(garment.size),
-                "num_inference_steps": list(steps),
-                "guidance_scale": scale,
-                "seconds": {k: round(v, 3) for k, v in seconds.items()},
-                "seconds_total": round(total, 3),
-                "warnings": list(p.warnings),
-            }
-            for p, person, garment in zip(prepared, persons, garments, strict=True)
-        ]
-        yield Stage("result", images, total - sum(seconds.values()), info, samples)
+        return images
 
-    def _garment_masks(
-        self, prepared: list[Prepared], samples: torch.Tensor, shares: torch.Tensor | None
-    ) -> list[np.ndarray]:
-        """How much of each pixel of each result, (N, 3, S, S) in [-1, 1], is garment: (s, s) float32 in [0, 1] each.
+    def _garment_shares(self, prepared: list[Prepared], painted: Painted) -> list[np.ndarray]:
+        """How much of each pixel of each result is garment, (s, s) float32 in [0, 1] each.
 
-        The networks that locate the garment say so themselves, (N, s, s); otherwise the annotator looks.
+        The networks that locate the garment say so themselves; otherwise the annotator looks.
         """
-        if shares is not None:
-            return list(shares.numpy())
+        if painted.shares is not None:
+            return list(painted.shares.numpy())
         squares = [
-            cv2.resize(square, (INPUT_SIDE, INPUT_SIDE), interpolation=cv2.INTER_AREA) for square in to_images(samples)
+            cv2.resize(square, (INPUT_SIDE, INPUT_SIDE), interpolation=cv2.INTER_AREA)
+            for square in to_images(painted.samples)
         ]
         seen = annotate(self.annotator, squares)
         return [a.scaled(INPUT_SIDE)[LABEL[p.category]] for a, p in zip(seen, prepared, strict=True)]
@@ -287,7 +152,7 @@ class TryOnPipeline(DiffusionPipeline):
         num_inference_steps: int | Sequence[int] | None = None,
         guidance_scale: float | None = None,
         generator: torch.Generator | list[torch.Generator] | None = None,
-        on_step: Callable[[str, int, int], None] | None = None,
+        on_step: OnStep | None = None,
     ) -> Iterator[tuple[str, torch.Tensor, torch.Tensor | None]]:
         """Run the cascade on ready conditions.
 
@@ -302,12 +167,12 @@ class TryOnPipeline(DiffusionPipeline):
             on_step: as in `stream`.
 
         Yields:
-            Name of the stage; its (N, 3, S, S) result, float32 in [-1, 1], S = 128, 256, 1024; and where it shows the
-            garment, (N, S, S) float32 in [0, 1], or None if the network does not tell.
+            Name of the stage; its (N, 3, S, S) result, float32 in [-1, 1], S = 128, 256, 1024; and how much of each
+            pixel is garment, (N, s, s) float32 in [0, 1], or None if the networks do not tell.
         """
         steps = self.check_steps(num_inference_steps)
         scale = self.config.guidance_scale if guidance_scale is None else float(guidance_scale)
-        generators = _generators(generator, len(conditions))
+        generators = spread_generators(generator, len(conditions))
         noise = self.config.conditioning_noise
         device = self._execution_device
         conditions = conditions.to(device)
@@ -331,11 +196,9 @@ class TryOnPipeline(DiffusionPipeline):
         scheduler = self._scheduler(steps[2])
         timesteps = self._timesteps(scheduler, "sr1024", on_step)
         result = self._super_resolve(result, noise[2], scheduler, timesteps, scale, generators)
-        share = None
         if cloth is not None and said.position is not None:
-            result, share = restore_detail(
-                result, cloth.to(device), said.position, said.garment_logit, None if worn is None else worn.to(device)
-            )
+            worn = None if worn is None else worn.to(device)
+            result, share = restore_detail(result, cloth.to(device), said.position, said.garment_logit, worn)
             share = share[:, 0].cpu()
         yield "sr1024", result.float().cpu(), share
 
@@ -360,9 +223,7 @@ class TryOnPipeline(DiffusionPipeline):
         scheduler.set_timesteps(count, device=self._execution_device)
         return scheduler
 
-    def _timesteps(
-        self, scheduler: SchedulerMixin, name: str, on_step: Callable[[str, int, int], None] | None
-    ) -> Iterator[torch.Tensor]:
+    def _timesteps(self, scheduler: SchedulerMixin, name: str, on_step: OnStep | None) -> Iterator[torch.Tensor]:
         """The scheduler's time steps, each told to `on_step` when it is done."""
         for done, step in enumerate(self.progress_bar(scheduler.timesteps), start=1):
             yield step
@@ -388,7 +249,7 @@ class TryOnPipeline(DiffusionPipeline):
         # Drawn once and kept for the whole run, as the conditions of one picture do not change.
 
         def noised(picture: torch.Tensor, i: int) -> torch.Tensor:
-            return augment(picture, level[:, i], _noise(shape, generators, device)).to(dtype)
+            return augment(picture, level[:, i], draw_noise(shape, generators, device)).to(dtype)
 
         agnostic, garment = noised(conditions.agnostic, 0), noised(conditions.garment, 1)
         if low_res is not None:
@@ -403,7 +264,7 @@ class TryOnPipeline(DiffusionPipeline):
         if not unet.config.garment_time_conditioning:
             features = unet.encode_garment(given.agnostic, given.garment, given.person_pose, given.garment_pose, level)
 
-        latents = _noise(shape, generators, device) * scheduler.init_noise_sigma
+        latents = draw_noise(shape, generators, device) * scheduler.init_noise_sigma
         for step in timesteps:
             inputs = scheduler.scale_model_input(latents, step).to(dtype).repeat(len(branches), 1, 1, 1)
             time_ = (step / scheduler.config.num_train_timesteps).expand(len(inputs)).to(device)
@@ -456,8 +317,8 @@ class TryOnPipeline(DiffusionPipeline):
         low_res = upsample(image.float(), size)
         n = len(image)
         levels = torch.full((n,), level, device=device)
-        noised = augment(low_res, levels, _noise(shape, generators, device))
-        latents = _noise(shape, generators, device) * scheduler.init_noise_sigma
+        noised = augment(low_res, levels, draw_noise(shape, generators, device))
+        latents = draw_noise(shape, generators, device) * scheduler.init_noise_sigma
         for step in timesteps:
             inputs = scheduler.scale_model_input(latents, step)
             time_ = (step / scheduler.config.num_train_timesteps).expand(n).to(device)
@@ -494,47 +355,8 @@ def _tiled(
     return out
 
 
-def _broadcast(
-    person_image: Image.Image | list[Image.Image],
-    garment_image: Image.Image | list[Image.Image],
-    category: str | list[str],
-    mask: Image.Image | list[Image.Image | None] | None,
-) -> tuple[list[Image.Image], list[Image.Image], list[str], list[Image.Image | None]]:
-    """Lists of one length; single values are repeated."""
-    lists = [v if isinstance(v, list) else [v] for v in (person_image, garment_image, category, mask)]
-    n = max(map(len, lists))
-    if any(len(v) not in (1, n) for v in lists) or min(map(len, lists)) == 0:
-        raise ValueError("Give one person, garment, category and mask, or lists of the same length.")
-    persons, garments, categories, masks = (v * n if len(v) == 1 else v for v in lists)
-    for name in categories:
-        if name not in ("auto", *CATEGORIES):
-            raise ValueError(f"Unknown category {name!r}; choose auto, {', '.join(CATEGORIES)}.")
-    return persons, garments, categories, masks
-
-
-def _generators(generator: torch.Generator | list[torch.Generator] | None, n: int) -> list[torch.Generator | None]:
-    """One generator per picture."""
-    if not isinstance(generator, list):
-        return [generator] * n
-    if len(generator) != n:
-        raise ValueError(f"{n} pictures need {n} generators, or one for all; got {len(generator)}.")
-    return generator
-
-
-def _noise(
-    shape: tuple[int, ...],
-    generators: list[torch.Generator | None],
-    device: torch.device,
-) -> torch.Tensor:
-    """(N, *shape) standard normal, each picture from its own generator; drawn on the generator's device."""
-    draws = [torch.randn(shape, generator=g, device=device if g is None else g.device) for g in generators]
-    return torch.stack([d.to(device) for d in draws])
-
-
 def _pictures(samples: torch.Tensor) -> list[Image.Image]:
     return [Image.fromarray(image) for image in to_images(samples)]
 
 
 diffusers.TryOnPipeline = TryOnPipeline  # so that DiffusionPipeline.from_pretrained finds the class by its name
-
-__all__ = ["Stage", "TryOnOutput", "TryOnPipeline", "make_scheduler"]

@@ -125,6 +125,11 @@ def sample_at(picture: torch.Tensor, position: torch.Tensor) -> torch.Tensor:
     return F.grid_sample(picture.float(), grid, padding_mode="border", align_corners=False)
 
 
+def enlarge(picture: torch.Tensor, side: int) -> torch.Tensor:
+    """(N, C, h, w) -> (N, C, side, side), bilinear."""
+    return F.interpolate(picture, size=(side, side), mode="bilinear", align_corners=False)
+
+
 def _centred(pose: torch.Tensor) -> torch.Tensor:
     """(N, K, 3) -> (N, 3K): joints relative to the middle of the known ones, in units of their spread."""
     known = (pose[..., 2:] > 0).float()

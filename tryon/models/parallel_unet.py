@@ -24,7 +24,7 @@ from tryon.models.layers import (
     SelfAttention,
     group_norm,
 )
-from tryon.models.locate import GarmentLocator, sample_at
+from tryon.models.locate import GarmentLocator, enlarge, sample_at
 
 # Constructor keywords by name. The paper's table (appendix A.1) does not state widths of embeddings or how skips
 # and resampling are done; with the choices made here the parameter counts round to the stated 1.13 B and 1.06 B.
@@ -115,11 +115,6 @@ def sample_weight(timestep: torch.Tensor) -> torch.Tensor:
     """
     alpha, sigma = torch.cos(timestep * (torch.pi / 2)), torch.sin(timestep * (torch.pi / 2))
     return alpha * 0.0625 / (alpha**2 * 0.0625 + sigma**2)
-
-
-def _enlarged(position: torch.Tensor, side: int) -> torch.Tensor:
-    """(N, 2, h, w) -> (N, 2, side, side), bilinear."""
-    return F.interpolate(position, size=(side, side), mode="bilinear", align_corners=False)
 
 
 @dataclass
@@ -367,7 +362,7 @@ class ParallelUNet(ModelMixin, ConfigMixin):
         if self.locator is None:
             return GarmentFeatures(keys_values)
         position, located = self.locator(agnostic, garment, person_pose, garment_pose)
-        warped = sample_at(garment, _enlarged(position, garment.shape[-1])).to(garment.dtype)
+        warped = sample_at(garment, enlarge(position, garment.shape[-1])).to(garment.dtype)
         return GarmentFeatures(keys_values, position, located, warped)
 
     def forward(
@@ -504,7 +499,7 @@ class ParallelUNet(ModelMixin, ConfigMixin):
     ) -> ParallelUNetOutput:
         """Finish at full resolution: refine the position, light the cloth, mix it with what is known and new."""
         # The first two channels refine the position; a tenth of the picture is far for a refinement.
-        position = _enlarged(coarse_position, x.shape[-1]) + 0.1 * x[:, :2].float().tanh()
+        position = enlarge(coarse_position, x.shape[-1]) + 0.1 * x[:, :2].float().tanh()
         cloth = sample_at(garment, position).to(x.dtype)
         out = self.refine(torch.cat([x, *pictures, cloth], dim=1))
         new, gates, light = out.split([3, 2, 3], dim=1)

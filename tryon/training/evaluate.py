@@ -27,7 +27,7 @@ from tryon.training.metrics import colour_error, confidence_interval, print_corr
 from tryon.zoo import load_pipeline
 
 SIZE = 256
-KINDS_OF_PICTURE = ("worn", "ghost", "flat")
+KINDS_OF_PICTURE = ("worn", "ghost", "flat")  # as in tryon.synthetic.pairs, which needs packages that this does not
 
 
 METHODS = ("mean_colour", "affine", "tps", "ours")
@@ -94,7 +94,7 @@ def evaluate(
                     "category": CATEGORIES[int(row["category"])],
                     "kind": KINDS_OF_PICTURE[int(row["kind"])],
                     "pose_change": _pose_change(*poses),
-                    **_measure(pictures, sample, pipeline.annotator),
+                    **measure(pictures, sample, pipeline.annotator),
                 }
             )
             small = cv2.resize(small, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
@@ -140,7 +140,7 @@ def _sample(
     return to_images(base), to_images(ours)
 
 
-def _measure(
+def measure(
     pictures: dict[str, np.ndarray], sample: dict[str, np.ndarray], annotator: torch.nn.Module
 ) -> dict[str, dict[str, float | None]]:
     """`FIGURES` of each method's picture of one pair."""

@@ -187,16 +187,15 @@ def sheet(columns: list[torch.Tensor]) -> np.ndarray:
 
 def train(options: argparse.Namespace) -> None:
     """The training loop."""
-    trackers = ["tensorboard"] if is_tensorboard_available() else []
     accelerator = Accelerator(
         mixed_precision="bf16",
         gradient_accumulation_steps=options.accumulate,
-        log_with=trackers,
+        log_with="tensorboard" if is_tensorboard_available() else None,
         project_dir=options.out,
         # Which blocks take part depends on the preset, and the flow is not known everywhere.
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
     )
-    accelerator.init_trackers("tensorboard")
+    accelerator.init_trackers("tryon")
     rank, world = accelerator.process_index, accelerator.num_processes
     options.out.mkdir(parents=True, exist_ok=True)
     run, recipe = Run(options, accelerator), options.recipe

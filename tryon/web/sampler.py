@@ -94,14 +94,11 @@ class Request:
         Raises:
             InputError: one cannot be used.
         """
-        person = read_upload(self.person, "person")
-        mask = read_upload(self.mask, "mask").convert("L") if self.mask else None
-        if mask is not None and mask.size != person.size:
-            raise InputError(
-                f"The mask must have the size of the person photo, {person.width} x {person.height} pixels; "
-                f"it has {mask.width} x {mask.height}."
-            )
-        return {"person_image": person, "garment_image": read_upload(self.garment, "garment"), "mask": mask}
+        return {
+            "person_image": read_upload(self.person, "person"),
+            "garment_image": read_upload(self.garment, "garment"),
+            "mask": read_upload(self.mask, "mask") if self.mask else None,
+        }
 
 
 def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:

@@ -1,4 +1,4 @@
-"""Links back to the same model, category, seed and examples; and by gradio's deep link to the rest."""
+"""Links back to the same model, category, seed and examples; and by gradio's deep link to uploaded pictures."""
 
 import re
 from pathlib import Path
