@@ -29,7 +29,7 @@ def read_mask(mask: Image.Image, size: tuple[int, int]) -> np.ndarray:
     if mask.size != size:
         raise InputError(
             f"The mask has {mask.width} x {mask.height} pixels and the person photo, held upright, {size[0]} x "
-            f"{size[1]}; please give a mask of exactly the photo's size."
+            f"{size[1]}; please give one of exactly the size of the person photo."
         )
     may_change = np.asarray(mask.convert("L")) > 127
     if not may_change.any():
