@@ -96,6 +96,16 @@ def test_grey_palette_cmyk_bilevel_and_animation():
         assert close(read_image(data), scene(), 12), kind
 
 
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_pictures_of_phones(orientation):
+    """HEIC, which stores how the phone was held in a box of its own besides EXIF."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encoded(Image.fromarray(scene()), "HEIF", quality=95, exif=exif.tobytes())
+    turned = {1: 0, 3: 2, 6: -1}[orientation]
+    assert close(read_image(data), np.rot90(scene(), turned), 6)
+
+
 def test_sixteen_bits():
     deep = (np.mgrid[:128, :96][1] * 65535 // 95).astype(np.uint16)
     expected = np.repeat(np.round(deep / 257)[..., None], 3, axis=2)
@@ -167,7 +177,7 @@ def huge_png(width: int, height: int) -> bytes:
         (b"", "upload a JPEG"),
         (b"no picture at all" * 99, "upload a JPEG"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 99 99\n", "upload a JPEG"),
-        (b"\0\0\0\x18ftypheic" + b"\0" * 99, "HEIC"),
+        (b"\0\0\0\x18ftypheic" + b"\0" * 99, "upload a JPEG"),
         ("missing/picture.jpg", "no picture at"),
         (np.zeros((0, 0, 3), np.uint8), "upload a JPEG"),
         (np.zeros((99, 99, 7), np.uint8), "upload a JPEG"),

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 import torch
 from PIL import Image, ImageCms, ImageOps
 
+pillow_heif.register_heif_opener(thumbnails=False)  # what phones of one large maker store
+
 MIN_SIDE = 64
 MAX_MEGAPIXELS = 40
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM", "TGA")
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF", "JPEG2000", "PPM", "TGA")
 """What is decoded. Pillow knows more, but some of those start other programs or are of no use here."""
 
 
@@ -88,14 +91,8 @@ def _from_array(array: np.ndarray) -> Image.Image:
 
 def _unreadable(source: object) -> str:
     """Why a file cannot be opened, as far as its first bytes tell."""
-    head = source[:12] if isinstance(source, bytes) else b""
-    if isinstance(source, str | Path):
-        if not Path(source).is_file():
-            return f"There is no picture at {source}; please check the path."
-        with Path(source).open("rb") as file:
-            head = file.read(12)
-    if head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"hevc", b"mif1", b"msf1"):
-        return "HEIC pictures cannot be read here; please export this one as JPEG and upload that."
+    if isinstance(source, str | Path) and not Path(source).is_file():
+        return f"There is no picture at {source}; please check the path."
     return "This file cannot be read as a picture; please upload a JPEG, PNG or WebP."
 
 
