@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from tryon.detail import restore_detail
+from tryon.detail import lay_cloth, outline
 from tryon.preprocessing.agnostic import spread_cloth
 from tryon.preprocessing.parsing import LABEL
 
@@ -25,7 +25,7 @@ def scene() -> dict[str, torch.Tensor]:
 
 
 def test_fine_print_comes_back_in_the_light_of_the_result(scene):
-    finished, share = restore_detail(**scene)
+    finished, share = lay_cloth(**scene)
     assert finished.shape == scene["result"].shape
     middle = finished[0, 0, 96:160, 96:160]
     truth = torch.nn.functional.interpolate(scene["cloth"][..., 128:384, 128:384], size=(256, 256), mode="area")
@@ -36,22 +36,29 @@ def test_fine_print_comes_back_in_the_light_of_the_result(scene):
     assert share[0, 0, 5, 5] < 0.01
 
 
-def test_the_wall_goes_on_up_to_a_sharp_outline(scene):
-    finished, share = restore_detail(**scene)
-    wall = scene["result"][0, :, 0, 0]
-    outside = share[0, 0] < 0.02
-    assert (finished[0].permute(1, 2, 0)[outside] - wall).abs().max() < 0.08
-    band = (share[0, 0] > 0.1) & (share[0, 0] < 0.9)
-    given = torch.nn.functional.interpolate(scene["garment_logit"], size=(256, 256), mode="bilinear").sigmoid()[0, 0]
+def test_the_outline_is_clear_where_the_networks_are_not(scene):
+    given = torch.nn.functional.interpolate(scene["garment_logit"], size=(256, 256), mode="bilinear").sigmoid()
+    share = outline(scene["garment_logit"], 256)
+    band = (share > 0.1) & (share < 0.9)
     assert 0 < band.sum() < 0.5 * ((given > 0.1) & (given < 0.9)).sum()
+    assert ((share > 0.5) == (given > 0.5)).float().mean() > 0.99
+
+
+def test_cloth_goes_on_beyond_its_outline(scene):
+    """So that the blend along the outline holds nothing but cloth and what lies beneath."""
+    lit, share = lay_cloth(**scene)
+    edge = (share > 0.05) & (share < 0.5)
+    truth = torch.nn.functional.interpolate(scene["cloth"][..., 128:384, 128:384], size=(256, 256), mode="area")
+    correlation = np.corrcoef(lit[:, :1][edge], truth[:, :1][edge])[0, 1]
+    assert correlation > 0.8
 
 
 def test_the_outline_is_fitted_to_what_was_worn_if_close(scene):
     """A square was worn, a little wider than the disc that was guessed; it reaches far up, and nothing does there."""
     worn = torch.zeros(1, 1, 64, 64, dtype=torch.bool)
     worn[..., 0:60, 31:53] = True
-    _, guessed = restore_detail(**scene)
-    _, fitted = restore_detail(**scene, worn=worn)
+    _, guessed = lay_cloth(**scene)
+    _, fitted = lay_cloth(**scene, worn=worn)
     gained = (fitted > 0.5) & (guessed < 0.5)
     assert gained[0, 0, 128, 207]  # beside the disc, within the square
     assert not gained[0, 0, 128, 216:].any()  # beside the square

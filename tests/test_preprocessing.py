@@ -17,7 +17,7 @@ from tryon.preprocessing import Preprocessor
 from tryon.preprocessing.agnostic import changed_region, match_tone, split_dress
 from tryon.preprocessing.annotation import annotate, main_figure
 from tryon.preprocessing.checks import doubts
-from tryon.preprocessing.garment import read_garment, with_typical_joints
+from tryon.preprocessing.garment import joints_of_outline, read_garment
 from tryon.preprocessing.garment_kind import COEFFICIENTS, FEATURES, likely_category, outline_features
 from tryon.preprocessing.parsing import LABEL, LABELS, colour_parsing, label_areas, label_mask
 from tryon.preprocessing.parsing import MIRRORED as MIRRORED_LABELS
@@ -60,6 +60,11 @@ def tiny() -> Annotator:
 @pytest.fixture(scope="module")
 def preprocessor() -> Preprocessor:
     return Preprocessor(Annotator.from_pretrained(SHIPPED, dtype=torch.float32).eval())
+
+
+@pytest.fixture(scope="module")
+def annotator(preprocessor: Preprocessor) -> Annotator:
+    return preprocessor.annotator
 
 
 def random_poses(count: int, rng: np.random.Generator, low: float = 0.05) -> np.ndarray:
@@ -146,7 +151,9 @@ def test_annotator_shapes_and_gradients(preset):
     output = model(torch.randn(2, 3, 64, 96))
     assert output.heatmaps.shape == (2, 18, 16, 24)
     assert output.parsing.shape == (2, 15, 32, 48)
-    (output.heatmaps.square().mean() + output.parsing.square().mean()).backward()
+    joints = model.garment_joints(torch.rand(2, 16, 16), torch.rand(2))
+    assert joints.shape == (2, 3, 18, 3)
+    sum(answer.square().mean() for answer in (output.heatmaps, output.parsing, joints)).backward()
     unreached = [name for name, value in model.named_parameters() if value.grad is None]
     assert not unreached
     assert sum(value.numel() for value in model.parameters()) < 2.6e6, "it is shipped with every checkpoint"
@@ -299,15 +306,45 @@ def test_a_garment_on_a_patterned_floor_follows_annotator_and_colours():
     assert np.array_equal(mask, segment_garment(image, vague)), "one picture has one outline"
 
 
-def test_typical_joints_only_fill_gaps():
-    outline = np.zeros((100, 100), bool)
-    outline[20:80, 30:70] = True
-    pose = np.zeros((18, 3), np.float32)
-    pose[KEYPOINT["nose"]] = pose[KEYPOINT["neck"]] = 0.5, 0.3, 0.9
-    filled = with_typical_joints(pose, outline, "upper")
-    assert (filled[KEYPOINT["nose"]] == 0).all()
-    assert np.array_equal(filled[KEYPOINT["neck"]], pose[KEYPOINT["neck"]])
-    assert 0.3 < filled[KEYPOINT["right_shoulder"], 0] < filled[KEYPOINT["left_shoulder"], 0] < 0.7
+def joint(annotator, outline, category, name):
+    return joints_of_outline(annotator, outline, category)[KEYPOINT[name]]
+
+
+def test_an_outline_tells_where_the_joints_are(annotator):
+    """Cut with a ruler: slim trousers and shorts, a top with long sleeves and one with short ones."""
+    trousers = np.zeros((300, 300), bool)
+    for y in range(30, 270):
+        apart = max(0, y - 95) // 5
+        trousers[y, 104 - apart // 4 : 148 - apart] = trousers[y, 152 + apart : 196 + apart // 4] = True
+    trousers[30:95, 104:196] = True
+    shorts = np.zeros((300, 300), bool)
+    shorts[70:200, 80:145] = shorts[70:200, 155:220] = shorts[70:150, 80:220] = True
+    knee = joint(annotator, trousers, "lower", "left_knee")
+    assert 0.35 < knee[1] < 0.75
+    assert 0.5 < knee[0] < 0.67
+    knee = joint(annotator, shorts, "lower", "left_knee")
+    assert knee[2] == 0 or knee[1] > 0.58, "knees are not within shorts"
+    top = np.zeros((300, 300), bool)
+    top[60:240, 100:200] = True
+    short, long = top.copy(), top.copy()
+    for sleeves, length in ((short, 60), (long, 150)):
+        for i in range(length):
+            sleeves[70 + i : 105 + i, [100 - i // 2, 199 + i // 2]] = True
+    for outline in (short, long):
+        right, left = (joint(annotator, outline, "upper", f"{side}_shoulder") for side in ("right", "left"))
+        assert 0.25 < right[0] < 0.45 < 0.55 < left[0] < 0.75
+        assert abs(right[1] - left[1]) < 0.03
+    assert joint(annotator, long, "upper", "left_wrist")[2] == 1
+
+
+def test_joints_move_with_the_outline(annotator):
+    outline = np.zeros((200, 200), bool)
+    outline[40:140, 60:120] = True
+    moved = np.roll(outline, (20, 30), (0, 1))
+    before, after = (joints_of_outline(annotator, each, "upper") for each in (outline, moved))
+    seen = (before[:, 2] > 0) & (after[:, 2] > 0)
+    assert seen.sum() >= 5
+    assert after[seen, :2] - before[seen, :2] == pytest.approx(np.tile([0.15, 0.1], (seen.sum(), 1)), abs=1e-5)
 
 
 def test_only_what_was_worn_and_what_is_put_on_changes():

@@ -57,13 +57,11 @@ class Painted:
         name: of the stage.
         images: N PIL pictures to show.
         samples: (N, 3, H, W) float32 in [-1, 1].
-        shares: how much of each pixel is garment, (N, H, W) float32 in [0, 1], where the networks tell.
     """
 
     name: str
     images: list[Image.Image]
     samples: torch.Tensor
-    shares: torch.Tensor | None = None
 
 
 class TryOnCall:

@@ -19,17 +19,16 @@ LIGHT_SIDE = 128  # pixels at which light is compared; it is smooth
 MAX_LIGHT = 2.5  # factor on the cloth's brightness, or its inverse
 EDGE_SHARPNESS = 5.0  # factor on the logit of the outline, which is soft where a small network is unsure
 FITTING = 0.025  # of the picture: how far the old garment's outline may be from where the new one's was guessed
-SURE = 0.08  # share of garment below which a pixel is not a blend with it
 
 
-def restore_detail(
+def lay_cloth(
     result: torch.Tensor,
     cloth: torch.Tensor,
     position: torch.Tensor,
     garment_logit: torch.Tensor,
     worn: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Give the garment in a result the detail of its own picture, and a clear outline.
+    """The garment's own picture as it lies on the person, in the light of a result.
 
     Args:
         result: (N, 3, S, S) in [-1, 1].
@@ -40,19 +39,20 @@ def restore_detail(
             the new one was guessed, so the new one is taken out to it where the two are close.
 
     Returns:
-        result: (N, 3, S, S) float32 in [-1, 1].
-        share: (N, 1, S, S) float32 in [0, 1], how much of each pixel is garment.
+        cloth: (N, 3, S, S) float32 in [-1, 1], continued beyond the garment's outline.
+        share: (N, 1, S, S) float32 in [0, 1], how much of each pixel it covers.
     """
     size, side = result.shape[-1], position.shape[-1]
     result, position, logit = result.float(), position.float(), garment_logit.float()
-    pixel = 1 / side
     # Positions wander a little from pixel to pixel, which small print would show.
-    lit = sample_at(cloth, enlarge(_blurred(position, 1.5 * pixel), size))
+    lit = sample_at(cloth, enlarge(_blurred(position, 1.5 / side), size))
     lit = ((lit + 1) * _light(result, lit, logit.sigmoid()) - 1).clamp(-1, 1)
-    if worn is not None:
-        logit = _fitted(logit, worn)
-    share = (EDGE_SHARPNESS * enlarge(_blurred(logit, 0.75 * pixel), size)).sigmoid()
-    return torch.lerp(_without_garment(result, logit.sigmoid()), lit, share), share
+    return lit, outline(logit if worn is None else _fitted(logit, worn), size)
+
+
+def outline(logit: torch.Tensor, size: int) -> torch.Tensor:
+    """(N, 1, h, w) logit of a share -> (N, 1, size, size) share in [0, 1] with a clear outline."""
+    return (EDGE_SHARPNESS * enlarge(_blurred(logit, 0.75 / logit.shape[-1]), size)).sigmoid()
 
 
 def _fitted(logit: torch.Tensor, worn: torch.Tensor) -> torch.Tensor:
@@ -69,18 +69,6 @@ def _light(result: torch.Tensor, cloth: torch.Tensor, share: torch.Tensor) -> to
     (painted, support), (looked_up, _) = means
     factor = ((painted + 0.02) / (looked_up + 0.02)).clamp(1 / MAX_LIGHT, MAX_LIGHT)
     return enlarge(torch.where(support > 1e-3, factor, torch.ones_like(factor)), result.shape[-1])
-
-
-def _without_garment(result: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
-    """The result with what surrounds the garment continued under its soft edge, (N, 3, S, S)."""
-    side = share.shape[-1]
-    around = (share < SURE).float()
-    small = _resized(result, side)
-    near, support = _mean_where(small, around, 1.5 / side)
-    far, _ = _mean_where(small, around, 0.03)
-    continued = torch.lerp(far, near, (5 * support).clamp(max=1))
-    kept = enlarge(_blurred(around, 0.75 / side), result.shape[-1])
-    return torch.lerp(enlarge(continued, result.shape[-1]), result, kept)
 
 
 def _mean_where(picture: torch.Tensor, mask: torch.Tensor, scale: float) -> tuple[torch.Tensor, torch.Tensor]:

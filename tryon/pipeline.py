@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -16,16 +17,16 @@ from PIL import Image
 from tryon.call import MAX_STEPS, OnStep, Painted, TryOnCall, draw_noise, spread_generators
 from tryon.compatibility import define_missing_operators
 from tryon.conditions import Conditions
-from tryon.detail import restore_detail
 from tryon.diffusion import augment, guide, threshold, upsample
+from tryon.finish import dress
 from tryon.images import to_images
 from tryon.models.annotator import Annotator
 from tryon.models.efficient_unet import EfficientUNet
 from tryon.models.parallel_unet import ParallelUNet, ParallelUNetOutput
 from tryon.preprocessing import Prepared, Preprocessor
-from tryon.preprocessing.agnostic import TAKEN_OFF, changed_region, match_tone
+from tryon.preprocessing.agnostic import changed_region, match_tone
 from tryon.preprocessing.annotation import INPUT_SIDE, annotate
-from tryon.preprocessing.parsing import LABEL, label_mask
+from tryon.preprocessing.parsing import LABEL
 from tryon.preprocessing.person import border_colour
 from tryon.preprocessing.pose import PoseDetector
 
@@ -37,6 +38,13 @@ from diffusers.schedulers.scheduling_utils import SchedulerMixin  # noqa: E402
 STAGES = ("base", "sr256", "sr1024")
 # The 1024 stage runs on overlapping tiles: whole pictures would need gigabytes for their widest features.
 TILE, OVERLAP = 512, 32
+
+
+@dataclass(frozen=True)
+class _Located(Painted):
+    """A stage's pictures, and where the last Parallel-UNet found what."""
+
+    said: ParallelUNetOutput | None = None
 
 
 class TryOnPipeline(TryOnCall, DiffusionPipeline):
@@ -106,69 +114,53 @@ class TryOnPipeline(TryOnCall, DiffusionPipeline):
         generators: list[torch.Generator | None],
         on_step: OnStep | None,
     ) -> Iterator[Painted]:
-        taken_off = [label_mask(p.person_parsing, TAKEN_OFF[p.category]) for p in prepared]
-        for name, samples, shares in self.sample(
-            Conditions.concat([p.conditions for p in prepared]),
-            cloth=torch.cat([p.cloth for p in prepared]),
-            worn=torch.from_numpy(np.stack(taken_off))[:, None],
-            num_inference_steps=steps,
-            guidance_scale=scale,
-            generator=generators,
-            on_step=on_step,
-        ):
-            yield Painted(name, _pictures(samples), samples, shares)
+        conditions = Conditions.concat([p.conditions for p in prepared])
+        for name, samples, said in self.sample(conditions, steps, scale, generators, on_step=on_step):
+            yield _Located(name, _pictures(samples), samples, said=said)
 
-    def _finish(self, persons: list[Image.Image], prepared: list[Prepared], painted: Painted) -> list[Image.Image]:
-        images = []
-        squares, shares = to_images(painted.samples), self._garment_shares(prepared, painted)
-        for p, person, square, share in zip(prepared, persons, squares, shares, strict=True):
-            opened = cv2.resize(p.opened.astype(np.float32), share.shape, interpolation=cv2.INTER_LINEAR)
-            changed = changed_region(p.hidden, p.person_parsing, np.maximum(share, opened), p.category, len(square))
-            square = match_tone(square, p.frame.crop(person, len(square), border_colour(person)), p.hidden)
-            images.append(p.frame.paste(person, square, changed, np.asarray(p.region) > 0))
-        return images
+    def _finish(self, persons: list[Image.Image], prepared: list[Prepared], painted: _Located) -> list[Image.Image]:
+        results = []
+        for i, (p, person) in enumerate(zip(prepared, persons, strict=True)):
+            square = to_images(painted.samples[i, None])[0]
+            photo = p.frame.crop(person, len(square), border_colour(person))
+            if painted.said.position is None:
+                square, changed = self._as_painted(p, photo, square)
+            else:
+                said = painted.said.picture(i)
+                square, changed = dress(photo, p.person_parsing, p.hidden, square, said, p.cloth, p.category, p.opened)
+            results.append(p.frame.paste(person, square, changed, np.asarray(p.region) > 0))
+        return results
 
-    def _garment_shares(self, prepared: list[Prepared], painted: Painted) -> list[np.ndarray]:
-        """How much of each pixel of each result is garment, (s, s) float32 in [0, 1] each.
-
-        The networks that locate the garment say so themselves; otherwise the annotator looks.
-        """
-        if painted.shares is not None:
-            return list(painted.shares.numpy())
-        squares = [
-            cv2.resize(square, (INPUT_SIDE, INPUT_SIDE), interpolation=cv2.INTER_AREA)
-            for square in to_images(painted.samples)
-        ]
-        seen = annotate(self.annotator, squares)
-        return [a.scaled(INPUT_SIDE)[LABEL[p.category]] for a, p in zip(seen, prepared, strict=True)]
+    def _as_painted(self, prepared: Prepared, photo: np.ndarray, square: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """As `dress`, for networks that do not tell where the garment is: the annotator has to look."""
+        square = match_tone(square, photo, prepared.hidden)
+        small = cv2.resize(square, (INPUT_SIDE, INPUT_SIDE), interpolation=cv2.INTER_AREA)
+        share = annotate(self.annotator, [small])[0].scaled(INPUT_SIDE)[LABEL[prepared.category]]
+        opened = cv2.resize(prepared.opened.astype(np.float32), share.shape, interpolation=cv2.INTER_LINEAR)
+        covered = np.maximum(share, opened)
+        return square, changed_region(prepared.hidden, prepared.person_parsing, covered, prepared.category, len(square))
 
     @torch.inference_mode()
     def sample(
         self,
         conditions: Conditions,
-        *,
-        cloth: torch.Tensor | None = None,
-        worn: torch.Tensor | None = None,
         num_inference_steps: int | Sequence[int] | None = None,
         guidance_scale: float | None = None,
         generator: torch.Generator | list[torch.Generator] | None = None,
         on_step: OnStep | None = None,
-    ) -> Iterator[tuple[str, torch.Tensor, torch.Tensor | None]]:
+    ) -> Iterator[tuple[str, torch.Tensor, ParallelUNetOutput]]:
         """Run the cascade on ready conditions.
 
         Args:
             conditions: of N pairs, pictures at least as large as the 256 stage's.
-            cloth: (N, 3, T, T) in [-1, 1]: the garments in large, see `Prepared.cloth`; networks that say where they
-                found the cloth then give the last result the detail of it (`restore_detail`).
-            worn: (N, 1, S, S) bool, as large as the 256 stage: what is taken off, to fit the outline to.
             num_inference_steps: as in `__call__`.
             guidance_scale: as in `__call__`.
             generator: as in `__call__`.
             on_step: as in `stream`.
 
         Yields:
-            Name of the stage; its (N, 3, S, S) result, float32 in [-1, 1], S = 128, 256, 1024; and how much of each
-            pixel is garment, (N, s, s) float32 in [0, 1], or None if the networks do not tell.
+            Name of the stage; its (N, 3, S, S) result, float32 in [-1, 1], S = 128, 256, 1024; and the last word of
+            the last Parallel-UNet, on the networks' device.
         """
         steps = self.check_steps(num_inference_steps)
         scale = self.config.guidance_scale if guidance_scale is None else float(guidance_scale)
@@ -191,16 +183,11 @@ class TryOnPipeline(TryOnCall, DiffusionPipeline):
             result, said = self._sample_parallel(unet, given, low_res, levels, scheduler, timesteps, scale, generators)
             # What the photograph shows outside the hidden region is known better than any network can repeat it.
             result = given.with_known(result)
-            share = None if said.garment_logit is None else said.garment_logit[:, 0].float().sigmoid().cpu()
-            yield name, result.float().cpu(), share
+            yield name, result.float().cpu(), said
         scheduler = self._scheduler(steps[2])
         timesteps = self._timesteps(scheduler, "sr1024", on_step)
         result = self._super_resolve(result, noise[2], scheduler, timesteps, scale, generators)
-        if cloth is not None and said.position is not None:
-            worn = None if worn is None else worn.to(device)
-            result, share = restore_detail(result, cloth.to(device), said.position, said.garment_logit, worn)
-            share = share[:, 0].cpu()
-        yield "sr1024", result.float().cpu(), share
+        yield "sr1024", result.float().cpu(), said
 
     def check_steps(self, num_inference_steps: int | Sequence[int] | None) -> tuple[int, int, int]:
         """Steps of the three stages.

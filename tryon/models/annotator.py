@@ -1,4 +1,7 @@
-"""The annotator: one small trunk that finds keypoints and labels every pixel of a person or a garment."""
+"""The annotator: one small trunk that finds keypoints and labels every pixel of a person or a garment.
+
+The joints of a garment laid out it tells from the outline (`garment_joints`), for nothing else shows them.
+"""
 
 from dataclasses import dataclass
 
@@ -8,6 +11,8 @@ from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from diffusers.utils import BaseOutput
 from torch import nn
+
+from tryon.models.garment_joints import GarmentJoints
 
 PRESETS = {
     "small": {"block_out_channels": (64, 128, 128, 128), "layers_per_block": (1, 1, 1, 2)},
@@ -101,6 +106,7 @@ class Annotator(ModelMixin, ConfigMixin):
         self.norm_out = nn.GroupNorm(groups, widths[0])
         self.heatmap_head = nn.Conv2d(widths[0], num_keypoints, 1)
         self.parsing_head = nn.Conv2d(widths[0], 4 * num_labels, 3, padding=1)
+        self.garment_joints = GarmentJoints()
         nn.init.constant_(self.heatmap_head.bias, -5.0)  # a joint is in few cells: start from that prior
 
     def forward(self, sample: torch.Tensor) -> AnnotatorOutput:

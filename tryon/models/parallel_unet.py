@@ -127,12 +127,18 @@ class ParallelUNetOutput(BaseOutput):
             None unless `locate_garment`.
         coarse_position: the same as `GarmentLocator` says, before the person-UNet's refinement.
         garment_logit: (N, 1, H, W), logit of the share that each pixel takes from the garment's own pixels.
+        skin_logit: (N, 1, H, W), logit of the probability that a pixel which the garment leaves free shows bare skin.
     """
 
     sample: torch.Tensor
     position: torch.Tensor | None = None
     coarse_position: torch.Tensor | None = None
     garment_logit: torch.Tensor | None = None
+    skin_logit: torch.Tensor | None = None
+
+    def picture(self, index: int) -> ParallelUNetOutput:
+        """What is said of one picture: a batch of 1, float32, on the CPU."""
+        return ParallelUNetOutput(**{name: value[index, None].float().cpu() for name, value in self.items()})
 
 
 @dataclass(frozen=True)
@@ -317,7 +323,7 @@ class ParallelUNet(ModelMixin, ConfigMixin):
             self.refine = nn.Sequential(
                 nn.Conv2d(head_channels + candidates, head_channels, 3, padding=1),
                 nn.SiLU(),
-                nn.Conv2d(head_channels, 8 if locate_garment else 3, 3, padding=1),
+                nn.Conv2d(head_channels, 9 if locate_garment else 3, 3, padding=1),
             )
 
     def encode_garment(
@@ -501,11 +507,11 @@ class ParallelUNet(ModelMixin, ConfigMixin):
         # The first two channels refine the position; a tenth of the picture is far for a refinement.
         position = enlarge(coarse_position, x.shape[-1]) + 0.1 * x[:, :2].float().tanh()
         cloth = sample_at(garment, position).to(x.dtype)
-        out = self.refine(torch.cat([x, *pictures, cloth], dim=1))
-        new, gates, light = out.split([3, 2, 3], dim=1)
+        out = self.refine(torch.cat([x, *(p.to(x.dtype) for p in pictures), cloth], dim=1))
+        new, gates, light, skin = out.split([3, 2, 3, 1], dim=1)
         # Folds and the colour of the light multiply what the cloth reflects.
         cloth = (cloth + 1) * light.clamp(-2, 1).exp() - 1
         known = pictures[-1]  # low_res where there is one, else the agnostic picture
         share = gates.sigmoid()
         sample = new + share[:, :1] * cloth + share[:, 1:] * known
-        return ParallelUNetOutput(sample, position, coarse_position, gates[:, :1])
+        return ParallelUNetOutput(sample, position, coarse_position, gates[:, :1], skin)

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from PIL import Image
 
+from tryon.conditions import CATEGORIES
 from tryon.images import Frame, InputError
 from tryon.preprocessing.annotation import INPUT_SIDE, Annotation, annotate, main_figure
 from tryon.preprocessing.garment_kind import category_votes, likely_category
@@ -26,31 +28,6 @@ NOT_WORN = (
     'No garment of the kind "{}" was found on the person in the garment picture; please choose another kind or '
     "another picture."
 )
-
-# Where the joints of a body are in a garment laid out, as shares of the box around the garment: medians over rendered
-# garments, for garments in which the annotator does not see them.
-_TYPICAL = {
-    "upper": {
-        1: (0.5, 0.17),
-        2: (0.2, 0.16),
-        5: (0.8, 0.16),
-        3: (0.03, 0.55),
-        6: (0.97, 0.55),
-        8: (0.33, 0.94),
-        11: (0.67, 0.94),
-    },
-    "lower": {8: (0.28, 0.14), 11: (0.73, 0.14), 9: (0.2, 0.56), 12: (0.81, 0.56), 10: (0.12, 0.98), 13: (0.88, 0.98)},
-    "dress": {
-        1: (0.5, 0.09),
-        2: (0.18, 0.09),
-        5: (0.82, 0.09),
-        8: (0.31, 0.5),
-        11: (0.69, 0.5),
-        9: (0.22, 0.83),
-        12: (0.77, 0.83),
-    },
-}
-_NEEDED = {"upper": (1, 2, 5, 8, 11), "lower": (8, 11, 9, 12), "dress": (1, 2, 5, 8, 11)}
 
 
 @dataclass(frozen=True)
@@ -181,8 +158,7 @@ def _laid_out(annotator: torch.nn.Module, image: Image.Image, category: str) -> 
     if certainty < 0.5:
         warnings.append("The outline of the garment is not certain; a plainer background would help.")
     parsing = np.where(outline, np.uint8(LABEL[category]), np.uint8(0))
-    # the joints of what looks like a top are of no use if it is a skirt
-    pose = with_typical_joints(seen.pose if likely == category else np.zeros_like(seen.pose), outline, category)
+    pose = joints_of_outline(annotator, outline, category)
     picture = frame.crop(image, PICTURE_SIDE, colour)
     return Garment(picture, parsing, pose, category, False, tuple(warnings), frame, votes)
 
@@ -214,25 +190,42 @@ def _frame_around(mask: np.ndarray, whole: Frame) -> Frame:
     return Frame(left, top, side, whole.width, whole.height)
 
 
-def with_typical_joints(pose: np.ndarray, outline: np.ndarray, category: str) -> np.ndarray:
-    """`pose` without a face, and with the joints that matter for the category where it lacks them.
+def joints_of_outline(annotator: torch.nn.Module, outline: np.ndarray, category: str) -> np.ndarray:
+    """Where the joints of a body would be in a garment laid out.
 
     Args:
-        pose: (18, 3) float32 in the square picture.
-        outline: (S, S) bool: the garment.
+        annotator: an `Annotator`.
+        outline: (S, S) bool: the garment, not empty.
         category: one of `CATEGORIES`.
 
     Returns:
-        (18, 3) float32; added joints have confidence 0.5.
+        (18, 3) float32: x, y in [0, 1] and confidence 1, or zeros for joints that are not in the picture.
     """
-    pose = pose.copy()
-    pose[[0, 14, 15, 16, 17]] = 0
-    if all(pose[joint, 2] > 0 for joint in _NEEDED[category]):
-        return pose
+    cells, corner, sides = outline_cells(outline, annotator.garment_joints.side)
+    weight = next(annotator.garment_joints.parameters())
+    with torch.inference_mode():
+        aspect = torch.tensor([np.log(sides[0] / sides[1])])
+        found = annotator.garment_joints(torch.from_numpy(cells)[None].to(weight), aspect.to(weight))
+    joints = found[0, CATEGORIES.index(category)].float().cpu().numpy()
+    places = (corner + joints[:, :2] * sides) / len(outline)
+    there = (joints[:, 2] > 0.5) & (places >= 0).all(1) & (places < 1).all(1)
+    return np.where(there[:, None], np.c_[places, np.ones(len(places))], 0).astype(np.float32)
+
+
+def outline_cells(outline: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """An outline as `GarmentJoints` takes it.
+
+    Args:
+        outline: (S, S) bool, not empty.
+        count: of cells in a row, and of rows.
+
+    Returns:
+        cells: (count, count) float32 in [0, 1], how much of each cell of the box around the garment is garment.
+        corner: (2,) x, y of the box in pixels.
+        sides: (2,) its width and height in pixels.
+    """
     rows, columns = np.nonzero(outline)
-    low = np.array([columns.min(), rows.min()]) / outline.shape[0]
-    high = np.array([columns.max() + 1, rows.max() + 1]) / outline.shape[0]
-    for joint, place in _TYPICAL[category].items():
-        if pose[joint, 2] == 0:
-            pose[joint] = *(low + (high - low) * place), 0.5
-    return pose
+    box = outline[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    fine = cv2.resize(box.astype(np.float32), (8 * count, 8 * count), interpolation=cv2.INTER_LINEAR)
+    cells = cv2.resize(fine, (count, count), interpolation=cv2.INTER_AREA)
+    return cells, np.array([columns.min(), rows.min()]), np.array(box.shape[::-1])

@@ -14,7 +14,7 @@ import torch
 from tryon.conditions import CATEGORIES, Conditions
 from tryon.images import to_tensor
 from tryon.preprocessing.agnostic import cut_out_garment, frame_garment, make_agnostic
-from tryon.preprocessing.parsing import LABEL
+from tryon.preprocessing.parsing import LABEL, SKIN, label_mask
 from tryon.preprocessing.pose import MIRRORED as MIRRORED_JOINTS
 
 FIELDS = (
@@ -42,6 +42,7 @@ class Batch:
         conditions: what the networks are told, pictures of side S.
         weight: (N, 1, S, S) importance of each pixel to the loss.
         garment_mask: (N, 1, S, S), 1 where the target shows the garment.
+        skin_mask: (N, 1, S, S), 1 where it shows bare skin.
         flow: (N, 3, 64, 64): x, y in [0, 1] of `conditions.garment` and visibility; x = -1 where there is none.
     """
 
@@ -49,6 +50,7 @@ class Batch:
     conditions: Conditions
     weight: torch.Tensor
     garment_mask: torch.Tensor
+    skin_mask: torch.Tensor
     flow: torch.Tensor
 
     def to(self, device: torch.device) -> Batch:
@@ -158,6 +160,7 @@ class PairDataset(torch.utils.data.Dataset):
             "hidden": hidden,
             "person": parsing > 0,
             "garment_mask": parsing == LABEL[category],
+            "skin_mask": label_mask(parsing, SKIN),
             "garment": garment,
             "person_pose": row["pose"],
             "garment_pose": garment_pose,
@@ -288,9 +291,9 @@ def collate(samples: list[dict[str, np.ndarray]]) -> Batch:
     # was seen; the garment is what the picture is about.
     person = stack("person")[:, None].float()
     weight = 0.05 + hidden.float() * (0.25 + 1.75 * person) + 1.0 * garment_mask
-    return Batch(
-        pictures("target"), conditions, weight, garment_mask, stack("flow").permute(0, 3, 1, 2)
-    )
+    skin_mask = stack("skin_mask")[:, None].float()
+    flow = stack("flow").permute(0, 3, 1, 2)
+    return Batch(pictures("target"), conditions, weight, garment_mask, skin_mask, flow)
 
 
 def batches(

@@ -120,11 +120,10 @@ class Objective:
             losses["coarse_flow"] = _flow_error(output.coarse_position, batch.flow, keep)
             loss = loss + FLOW_WEIGHT * (losses["flow"] + 0.5 * losses["coarse_flow"])
             hidden = batch.conditions.hidden & keep.view(-1, 1, 1, 1)
-            outline = F.binary_cross_entropy_with_logits(
-                output.garment_logit.float(), batch.garment_mask, reduction="none"
-            )
-            losses["outline"] = _mean_over(outline, hidden.float())
-            loss = loss + OUTLINE_WEIGHT * losses["outline"]
+            free = hidden * (1 - batch.garment_mask)
+            losses["outline"] = _mean_over(_entropy(output.garment_logit, batch.garment_mask), hidden.float())
+            losses["skin"] = _mean_over(_entropy(output.skin_logit, batch.skin_mask), free)
+            loss = loss + OUTLINE_WEIGHT * (losses["outline"] + losses["skin"])
         return {"loss": loss, **losses}
 
     def _position(self, locator: torch.nn.Module, batch: Batch) -> dict[str, torch.Tensor]:
@@ -176,6 +175,10 @@ def _gradients(image: torch.Tensor) -> torch.Tensor:
     """(N, C, H, W) -> (N, 2C, H - 1, W - 1), differences to the right and lower neighbour."""
     right = image[..., :-1, 1:] - image[..., :-1, :-1]
     return torch.cat([right, image[..., 1:, :-1] - image[..., :-1, :-1]], dim=1)
+
+
+def _entropy(logit: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    return F.binary_cross_entropy_with_logits(logit.float(), truth, reduction="none")
 
 
 def _mean_over(error: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

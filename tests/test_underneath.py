@@ -1,0 +1,81 @@
+"""What the old garment covered and the new one does not: the wall goes on, arms are bare, the garment is gone."""
+
+import numpy as np
+import pytest
+
+from tryon.preprocessing.parsing import LABEL
+from tryon.underneath import taken_off, uncover
+
+SKIN = (200, 150, 120)
+RED = (220, 20, 20)
+
+
+@pytest.fixture
+def scene() -> tuple[np.ndarray, np.ndarray]:
+    """A red top with a bare forearm before a wall of grey and green bands."""
+    photo = np.full((256, 256, 3), 90, np.uint8)
+    photo[(np.arange(256) // 16 % 2) == 0] = (60, 160, 60)
+    parsing = np.zeros((256, 256), np.uint8)
+    parsing[40:200, 90:160] = LABEL["upper"]
+    parsing[120:220, 160:180] = LABEL["left_arm"]
+    photo[parsing == LABEL["upper"]] = RED
+    photo[parsing == LABEL["left_arm"]] = SKIN
+    return photo, parsing
+
+
+def test_the_wall_goes_on_where_the_garment_was(scene):
+    photo, parsing = scene
+    gone = parsing == LABEL["upper"]
+    result = uncover(photo, parsing, gone, np.zeros((256, 256), np.float32), photo)
+    assert np.array_equal(result[~gone], photo[~gone])
+    assert (result[gone].astype(int) - RED)[:, 0].max() < -60, "no red is left"
+    near = result[40:200, 90:94].astype(int)
+    assert np.abs(near - photo[40:200, 80:84]).mean() < 12, "bands go on in their places"
+
+
+def test_bared_skin_has_the_colour_of_the_skin_that_is_seen(scene):
+    photo, parsing = scene
+    gone = parsing == LABEL["upper"]
+    skin = np.zeros((256, 256), np.float32)
+    skin[60:120, 140:160] = 1
+    painted = np.full_like(photo, 20)  # the networks' own colours count for nothing
+    result = uncover(photo, parsing, gone, skin, painted)
+    assert np.abs(result[65:115, 142:158].astype(int) - SKIN).max() < 6
+    assert np.abs(result[65:115, 100:130].astype(int) - SKIN).mean() > 30
+
+
+def test_the_networks_shade_the_skin(scene):
+    photo, parsing = scene
+    gone = parsing == LABEL["upper"]
+    skin = gone.astype(np.float32)
+    painted = np.full_like(photo, 100)
+    painted[:, 125:] = 130
+    result = uncover(photo, parsing, gone, skin, painted).mean(-1)
+    assert result[100, 129:134].mean() > 1.1 * result[100, 116:121].mean()
+
+
+def test_nobody_to_take_the_colour_from(scene):
+    """A mannequin without skin, and a picture that is nothing but garment: then the networks' word is all there is."""
+    photo, parsing = scene
+    parsing = np.where(parsing == LABEL["left_arm"], LABEL["upper"], parsing)
+    gone = parsing == LABEL["upper"]
+    result = uncover(photo, parsing, gone, np.ones((256, 256), np.float32), photo)
+    assert result[gone][:, 0].max() < 120
+    everything = np.ones((256, 256), bool)
+    assert np.array_equal(uncover(photo, parsing, everything, np.zeros((256, 256), np.float32), photo), photo)
+
+
+def test_all_of_the_garment_is_taken_off_and_nothing_that_must_stay(scene):
+    _, parsing = scene
+    parsing[100:102, 120:122] = LABEL["left_arm"]  # a fleck within the garment
+    hidden = np.zeros((256, 256), bool)
+    hidden[:180] = True
+    opened = np.zeros((256, 256), bool)
+    opened[20:30, 20:30] = True
+    gone = taken_off(parsing, hidden, opened, "upper", 512)
+    assert gone.shape == (512, 512)
+    assert gone[80:360, 180:320].all()
+    assert gone[40:60, 40:60].all()
+    assert not gone[360:].any()
+    assert not gone[:, 330:].any()
+    assert not taken_off(parsing, hidden, np.zeros_like(opened), "lower", 512).any()

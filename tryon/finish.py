@@ -1,0 +1,54 @@
+"""The networks' word and the two photographs become one picture: the garment's own pixels, the person's own photograph.
+
+What the networks painted is the light, the outline and what nobody can know from the photographs.
+"""
+
+import cv2
+import numpy as np
+import torch
+
+from tryon.detail import lay_cloth, outline
+from tryon.images import to_images, to_tensor
+from tryon.models.parallel_unet import ParallelUNetOutput
+from tryon.preprocessing.agnostic import TAKEN_OFF, changed_region, match_tone
+from tryon.preprocessing.parsing import label_mask
+from tryon.underneath import taken_off, uncover
+
+
+def dress(
+    photo: np.ndarray,
+    parsing: np.ndarray,
+    hidden: np.ndarray,
+    painted: np.ndarray,
+    said: ParallelUNetOutput,
+    cloth: torch.Tensor,
+    category: str,
+    opened: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Put a garment on a photograph.
+
+    Args:
+        photo: (S, S, 3) uint8 RGB, the person in a square frame.
+        parsing: (s, s) uint8 labels of it.
+        hidden: (s, s) bool: what may change.
+        painted: (S, S, 3) uint8 RGB, the networks' picture of it.
+        said: what the last Parallel-UNet said, batch of 1, on the CPU, with positions.
+        cloth: (1, 3, T, T) in [-1, 1], the garment picture, cloth up to its edges.
+        category: of the garment, one of `tryon.conditions.CATEGORIES`.
+        opened: (s, s) bool: what is to be replaced whatever it shows; None is nothing.
+
+    Returns:
+        (S, S, 3) uint8 RGB, and (S, S) float32 in [0, 1]: how much of it is to show over the photograph; 0 outside of
+        the hidden region.
+    """
+    size = len(photo)
+    opened = np.zeros_like(hidden) if opened is None else opened
+    painted = match_tone(painted, photo, hidden)
+    worn = torch.from_numpy(label_mask(parsing, TAKEN_OFF[category]))[None, None]
+    lit, share = lay_cloth(to_tensor(painted), cloth, said.position, said.garment_logit, worn)
+    share = share[0, 0].numpy()
+    gone = taken_off(parsing, hidden, opened, category, size)
+    beneath = uncover(photo, parsing, gone, outline(said.skin_logit, size)[0, 0].numpy(), painted)
+    mixed = beneath + share[..., None] * (to_images(lit)[0].astype(np.float32) - beneath)
+    covered = np.maximum(share, cv2.resize(opened.astype(np.float32), (size, size), interpolation=cv2.INTER_LINEAR))
+    return np.rint(mixed).astype(np.uint8), changed_region(hidden, parsing, covered, category, size)

@@ -1,0 +1,125 @@
+"""Fit an annotator's map from outlines of garments laid out to joints.
+
+    python -m tryon.training.fit_garment_joints --data DIR --validation DIR --annotator DIR
+
+DIR of data and of validation hold shards of rendered pairs. The annotator's folder is written anew with the map in it.
+Prints one line of JSON: for each category the mean error of the joints in longer sides of the garment's box, and how
+often it is right about whether a joint is in the picture.
+"""
+
+import argparse
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from tryon.conditions import CATEGORIES
+from tryon.models.annotator import Annotator
+from tryon.preprocessing.garment import joints_of_outline, outline_cells
+from tryon.preprocessing.parsing import LABEL
+from tryon.preprocessing.pose import mirror_pose
+from tryon.synthetic.pairs import KINDS_OF_PICTURE
+from tryon.training.data import open_shards
+
+VARIANTS = 6  # changed copies of each outline that is fitted to
+RIDGE = 0.02  # weight decay per outline
+
+
+def garments(folder: Path) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Category, (S, S) bool outline and (18, 3) joints of all garments that are not worn."""
+    for shard in open_shards(folder):
+        for i in np.nonzero(shard["kind"] != KINDS_OF_PICTURE.index("worn"))[0]:
+            category = int(shard["category"][i])
+            outline = shard["garment_parsing"][i] == LABEL[CATEGORIES[category]]
+            if outline.any():
+                yield category, outline, np.array(shard["garment_pose"][i])
+
+
+def changed(outline: np.ndarray, pose: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Laid out less well, cut wider or longer, outlined worse: joints move with the cloth, also out of the picture."""
+    side = len(outline)
+    if rng.random() < 0.5:
+        outline, pose = outline[:, ::-1], mirror_pose(pose)
+    turn, stretch, shear = math.radians(rng.normal(0, 4)), math.exp(rng.normal(0, 0.1)), rng.normal(0, 0.04)
+    linear = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
+    linear = 0.85 * linear @ [[stretch, shear], [0, 1 / stretch]]
+    shift = side / 2 * (1 - linear.sum(1))
+    soft = cv2.warpAffine(outline.astype(np.float32), np.c_[linear, shift], (side, side))
+    soft = cv2.GaussianBlur(soft, (0, 0), side * rng.uniform(0.002, 0.012))
+    outline = soft > rng.uniform(0.35, 0.65)
+    moved = pose.copy()
+    moved[:, :2] = np.where(pose[:, 2:] > 0, pose[:, :2] @ linear.T + shift / side, 0)
+    return outline, moved
+
+
+def fit(inputs: np.ndarray, poses: np.ndarray) -> np.ndarray:
+    """Ridge regression of each joint on the outlines that have it.
+
+    Args:
+        inputs: (N, C), as the map takes them.
+        poses: (N, 18, 3) in sides of the box, and whether they are in the picture.
+
+    Returns:
+        (18, 3, C + 1): slopes and constant.
+    """
+    inputs = np.c_[inputs, np.ones(len(inputs))]
+    table = np.zeros((poses.shape[1], 3, inputs.shape[1]))
+    for joint in range(poses.shape[1]):
+        there = poses[:, joint, 2] > 0
+        for rows, columns in ((there, slice(0, 2)), (np.ones_like(there), slice(2, 3))):
+            if rows.sum() < 20:
+                continue
+            known = inputs[rows]
+            decay = RIDGE * len(known) * np.eye(inputs.shape[1]) / VARIANTS
+            decay[-1, -1] = 1e-6
+            table[joint, columns] = np.linalg.solve(known.T @ known + decay, known.T @ poses[rows, joint, columns]).T
+    return table
+
+
+def main() -> None:
+    """Command line of this module."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("data", "validation", "annotator"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    arguments = parser.parse_args()
+    annotator = Annotator.from_pretrained(arguments.annotator, low_cpu_mem_usage=False)  # it may lack the map
+    count = annotator.garment_joints.side
+    rng = np.random.default_rng(0)
+    inputs, poses = ([[] for _ in CATEGORIES] for _ in range(2))
+    for category, outline, pose in garments(arguments.data):
+        for _ in range(VARIANTS):
+            varied, moved = changed(outline, pose, rng)
+            cells, corner, sides = outline_cells(varied, count)
+            moved[:, :2] = (moved[:, :2] * len(varied) - corner) / sides
+            aspect = math.log(sides[0] / sides[1])
+            inputs[category].append([*cells.ravel(), aspect, aspect**2])
+            poses[category].append(moved)
+    tables = [fit(np.array(x), np.array(y)) for x, y in zip(inputs, poses, strict=True)]
+    linear = annotator.garment_joints.linear
+    table = torch.from_numpy(np.concatenate(tables).reshape(-1, linear.in_features + 1))
+    with torch.no_grad():
+        linear.weight.copy_(table[:, :-1])
+        linear.bias.copy_(table[:, -1])
+    annotator.save_pretrained(arguments.annotator)
+
+    errors, presence = {name: [] for name in CATEGORIES}, {name: [] for name in CATEGORIES}
+    for category, outline, pose in garments(arguments.validation):
+        name = CATEGORIES[category]
+        found = joints_of_outline(annotator, outline, name)
+        there, both = pose[:, 2] > 0, (pose[:, 2] > 0) & (found[:, 2] > 0)
+        longest = outline_cells(outline, count)[2].max()
+        errors[name] += list(np.linalg.norm(found[both, :2] - pose[both, :2], axis=1) * len(outline) / longest)
+        presence[name] += list((found[:, 2] > 0) == there)
+    figures = {
+        name: {"error": round(float(np.mean(errors[name])), 4), "presence": round(float(np.mean(presence[name])), 4)}
+        for name in CATEGORIES
+    }
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()
