@@ -14,6 +14,7 @@ pytest.importorskip("numba", reason="the persons are rendered, which needs the e
 from tryon.conditions import CATEGORIES
 from tryon.preprocessing.parsing import LABEL, LABELS
 from tryon.synthetic.pairs import PairStream, RenderedPair
+from tryon.training.cascades import Cascade
 from tryon.training.data import PairDataset, collate
 from tryon.training.evaluate import evaluate
 from tryon.training.folders import PairFiles, list_pairs, read_joints
@@ -170,7 +171,7 @@ def test_imported_pairs_train_and_are_measured(imported, tiny_pipeline, tmp_path
     last = json.loads((tmp_path / "log.jsonl").read_text().splitlines()[-1])
     assert last["flow"] == last["coarse_flow"] == 0, "nobody knows where the cloth lies"
     assert last["garment"] > 0
-    figures, _ = evaluate(tiny_pipeline, PairDataset(imported, 256, augment=False), 3)
+    figures, _ = evaluate(Cascade(tiny_pipeline), PairDataset(imported, 256, augment=False), 3)
     assert figures["pairs"] == len(dataset)
     assert "print_correlation" not in figures["methods"]["ours"]
 

@@ -52,8 +52,12 @@ class Batch:
     flow: torch.Tensor
 
     def to(self, device: torch.device) -> Batch:
-        """The same on a device."""
-        return Batch(*(getattr(self, field.name).to(device) for field in fields(self)))
+        """The same on a device; a copy from pinned memory goes on beside the computation."""
+        return Batch(*(getattr(self, field.name).to(device, non_blocking=True) for field in fields(self)))
+
+    def pin_memory(self) -> Batch:
+        """The same in pinned memory; `DataLoader` asks for it."""
+        return Batch(*(getattr(self, field.name).pin_memory() for field in fields(self)))
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,11 @@ class CropBatch:
 
     def to(self, device: torch.device) -> CropBatch:
         """The same on a device."""
-        return CropBatch(self.target.to(device))
+        return CropBatch(self.target.to(device, non_blocking=True))
+
+    def pin_memory(self) -> CropBatch:
+        """The same in pinned memory."""
+        return CropBatch(self.target.pin_memory())
 
 
 def find_shards(folder: Path | str) -> list[Path]:
@@ -331,6 +339,7 @@ def batches(
             batch_sampler=order[first:, rank].tolist(),
             collate_fn=collate if isinstance(dataset, PairDataset) else collate_crops,
             num_workers=workers,
+            pin_memory=torch.cuda.is_available(),
         )
         for batch in loader:
             yield batch
