@@ -351,7 +351,7 @@ def test_the_structure_loss_is_structural_similarity():
 def test_training_needs_no_more_than_its_packages(shards, tmp_path):
     """Neither the app's packages nor the evaluation's, as on a bare machine with a GPU; nor TensorBoard."""
     absent = ["gradio", "spaces", "skimage", "tensorboard", "torchvision", "transformers", "matplotlib", "onnxruntime"]
-    absent += ["controlnet_aux", "mcp", "fastapi", "pandas", "peft", "sklearn"]
+    absent += ["controlnet_aux", "mcp", "fastapi", "pandas", "peft", "sklearn", "pillow_heif"]
     program = f"""
 import runpy, sys
 sys.modules |= dict.fromkeys({absent})
