@@ -213,6 +213,17 @@ def _named_folder(text: str) -> tuple[str, Path]:
     return name, Path(folder)
 
 
+def _command(arguments: Sequence[str]) -> str:
+    """What was asked, to be published: without the place of the results, of other folders only the name."""
+    words, place = ["python -m tryon.training.evaluate"], None
+    for word in arguments:
+        if place != "--out" and word != "--out":
+            head, separator, tail = word.rpartition("=")
+            words.append(f"{head}{separator}{Path(tail).name}")
+        place = word
+    return " ".join(words)
+
+
 def _commit() -> str | None:
     """Of the code, where it is a git checkout."""
     place = Path(__file__).parent
@@ -264,8 +275,7 @@ def main(arguments: list[str] | None = None) -> None:
             stage=args.stage,
             shift_pairs=args.colour_shift,
         )
-    given = sys.argv[1:] if arguments is None else arguments
-    figures["command"] = " ".join(["python -m tryon.training.evaluate", *given])
+    figures["command"] = _command(sys.argv[1:] if arguments is None else arguments)
     figures["commit"] = _commit()
     print(json.dumps(figures, indent=1))
     if args.out is not None:
