@@ -7,8 +7,15 @@ from tryon.models.body_coordinates import body_coordinates
 from tryon.models.efficient_unet import PRESETS as EFFICIENT
 from tryon.models.efficient_unet import EfficientUNet
 from tryon.models.parallel_unet import PRESETS, ParallelUNet
+from tryon.models.warp_then_blend import PRESETS as TWO_PART
+from tryon.models.warp_then_blend import WarpThenBlend, load_parallel_network
 
 TINY = ("tiny-128", "tiny-256", "tiny-paper-128")
+ABLATIONS = ("tiny-128-concat", "tiny-256-concat", "tiny-128-warp-then-blend", "tiny-256-warp-then-blend")
+
+
+def network(name: str) -> ParallelUNet | WarpThenBlend:
+    return ParallelUNet(**PRESETS[name]) if name in PRESETS else WarpThenBlend(**TWO_PART[name])
 
 
 def standing_pose(n: int, shift: float = 0.0) -> torch.Tensor:
@@ -22,7 +29,7 @@ def standing_pose(n: int, shift: float = 0.0) -> torch.Tensor:
     return pose.expand(n, -1, -1).clone()
 
 
-def inputs(unet: ParallelUNet, n: int = 2, seed: int = 0) -> dict[str, torch.Tensor]:
+def inputs(unet: ParallelUNet | WarpThenBlend, n: int = 2, seed: int = 0) -> dict[str, torch.Tensor]:
     """Random inputs of a network, poses plausible."""
     generator = torch.Generator().manual_seed(seed)
     size = unet.config.sample_size
@@ -68,30 +75,32 @@ def test_the_shipped_networks_fit_their_budget():
     assert 2 * sum(sizes) < 28e6  # bytes in bf16; 4 MB are left for the annotator
 
 
-@pytest.mark.parametrize("name", TINY)
+@pytest.mark.parametrize("name", TINY + ABLATIONS)
 def test_every_parameter_is_trained(name: str):
-    unet = awake(ParallelUNet(**PRESETS[name]))
+    unet = awake(network(name))
     out = unet(**inputs(unet))
     loss = out.sample.square().mean()
     if out.position is not None:
         loss = loss + out.position.square().mean() + out.coarse_position.square().mean()
+    if out.warped is not None:
+        loss = loss + out.warped.square().mean()
     loss.backward()
     assert [k for k, p in unet.named_parameters() if p.grad is None or not p.grad.any()] == []
 
 
-@pytest.mark.parametrize("name", TINY)
+@pytest.mark.parametrize("name", TINY + ABLATIONS)
 def test_saving_keeps_every_bit(name: str, tmp_path):
-    unet = awake(ParallelUNet(**PRESETS[name]))
+    unet = awake(network(name))
     unet.save_pretrained(tmp_path)
-    loaded = ParallelUNet.from_pretrained(tmp_path)
+    loaded = load_parallel_network(tmp_path)
     with torch.inference_mode():
         assert torch.equal(unet(**inputs(unet)).sample, loaded(**inputs(unet)).sample)
 
 
-@pytest.mark.parametrize("name", ["tiny-128", "tiny-256"])
+@pytest.mark.parametrize("name", ["tiny-128", "tiny-256", "tiny-256-concat", "tiny-256-warp-then-blend"])
 @torch.inference_mode()
 def test_cached_garment_gives_the_uncached_result(name: str):
-    unet = awake(ParallelUNet(**PRESETS[name]))
+    unet = awake(network(name))
     given = inputs(unet)
     features = unet.encode_garment(
         given["agnostic"],
@@ -119,15 +128,45 @@ def test_in_the_paper_the_garment_side_sees_the_time_and_in_the_small_one_it_doe
         assert torch.equal(*keys) is not depends
 
 
-@pytest.mark.parametrize("name", TINY)
+@pytest.mark.parametrize("name", TINY + ABLATIONS)
 @pytest.mark.parametrize("changed", ["agnostic", "garment", "person_pose", "garment_pose", "timestep"])
 @torch.inference_mode()
 def test_every_condition_matters(name: str, changed: str):
-    unet = awake(ParallelUNet(**PRESETS[name]))
+    unet = awake(network(name))
     given = inputs(unet)
     before = unet(**given).sample
     given[changed] = given[changed].flip(-1) if given[changed].ndim > 1 else 1 - given[changed]
     assert not torch.allclose(before, unet(**given).sample, atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [128, 256])
+def test_ablations_have_the_budget_of_the_full_network(size: int):
+    with torch.device("meta"):
+        names = (f"small-{size}", f"small-{size}-concat", f"small-{size}-warp-then-blend")
+        full, *others = (sum(p.numel() for p in network(name).parameters()) for name in names)
+    assert others == pytest.approx([full, full], rel=0.03)
+
+
+def test_nothing_but_the_warped_picture_passes_from_warping_to_blending():
+    """Not even a gradient; and where it is the same, so is the result."""
+    unet = awake(network("tiny-128-warp-then-blend"))
+    given = inputs(unet)
+    unet(**given).sample.square().mean().backward()
+    assert all(p.grad is None for p in unet.warper.parameters())
+    assert any(p.grad is not None and p.grad.any() for p in unet.blender.parameters())
+    with torch.inference_mode():
+        said = unet(**given)
+        other = {**given, "garment": given["garment"].flip(0), "garment_pose": given["garment_pose"].flip(1)}
+        names = ("agnostic", "garment", "person_pose", "garment_pose", "conditioning_noise")
+        features = unet.encode_garment(*(given[k] for k in names))
+        assert torch.equal(unet(**other, garment_features=features).sample, said.sample)
+
+
+def test_concatenation_and_looking_up_exclude_each_other():
+    with pytest.raises(ValueError, match="concat"):
+        ParallelUNet(**{**PRESETS["tiny-128"], "fusion": "concat"})
+    with pytest.raises(ValueError, match="cross_attention"):
+        ParallelUNet(**{**PRESETS["tiny-128"], "fusion": "sum"})
 
 
 @torch.inference_mode()

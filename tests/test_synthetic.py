@@ -11,13 +11,15 @@ from tryon.conditions import CATEGORIES
 from tryon.preprocessing.parsing import LABEL
 from tryon.synthetic import pairs
 from tryon.synthetic.body import BodyShape, morph
+from tryon.synthetic.fabric import PATTERNS, make_fabric
 from tryon.synthetic.garment import tailor
 from tryon.synthetic.garments import KINDS
 from tryon.synthetic.pairs import PairStream, RenderedPair, render_pair
 from tryon.synthetic.prints import WORDS
 from tryon.synthetic.render import main
-from tryon.synthetic.shards import FIELDS, list_shards, read_shard, write_shard
+from tryon.synthetic.shards import list_shards, read_shard, write_shard
 from tryon.synthetic.shots import FLOW_SIZE
+from tryon.training.data import FIELDS, RENDERED_FIELDS
 
 SIZE = 128
 NOSE, RIGHT_SHOULDER, LEFT_SHOULDER = 0, 2, 5
@@ -41,7 +43,7 @@ def rendered() -> list[RenderedPair]:
 
 def test_pair_has_the_agreed_fields(rendered):
     pair = as_dict(rendered[0])
-    assert tuple(pair) == FIELDS
+    assert set(pair) == {*FIELDS, *RENDERED_FIELDS}
     for side in ("", "garment_"):
         assert pair[f"{side}image"].shape == (SIZE, SIZE, 3)
         assert pair[f"{side}parsing"].shape == (SIZE, SIZE)
@@ -158,7 +160,7 @@ def test_flow_finds_the_same_cloth(monkeypatch):
         ramp = np.linspace(0.1, 0.9, size, dtype=np.float32)
         fabric = np.full((2, size, size, 3), 0.3, np.float32)
         fabric[..., 0], fabric[..., 1] = ramp[None, None, :], ramp[None, :, None]
-        return fabric
+        return fabric, "plain"
 
     monkeypatch.setattr(pairs, "make_fabric", coded_fabric)
     stream = PairStream(2, SIZE, reuse=1)
@@ -219,6 +221,15 @@ def test_refusals_say_what_to_do():
         tailor("toga", 0, 0)
 
 
+def test_the_name_of_a_pattern_tells_whether_there_is_one():
+    drawn = [make_fabric(np.random.default_rng(seed), 64) for seed in range(60)]
+    uniform = [pattern for fabric, pattern in drawn if fabric.std((0, 1, 2)).max() < 1e-6]
+    assert uniform.count("plain") == sum(pattern == "plain" for _, pattern in drawn) > 0
+    assert set(uniform) <= {"plain", "text"}  # some words come to lie where there is no cloth
+    assert len({pattern for _, pattern in drawn}) > 6
+    assert {pattern for _, pattern in drawn} <= set(PATTERNS)
+
+
 def test_half_written_shard_is_never_read_as_whole(tmp_path):
     pair = render_pair(0, 64)
     folder = tmp_path / "train_64_0_000"
@@ -239,7 +250,7 @@ def test_half_written_shard_is_never_read_as_whole(tmp_path):
     write_shard(folder, [pair] * 3, 3)
     assert list_shards(tmp_path) == [folder]
     shard = read_shard(folder)
-    assert tuple(shard) == FIELDS
+    assert set(shard) == set(as_dict(pair))
     for name, value in as_dict(pair).items():
         np.testing.assert_array_equal(shard[name][2], value)
     assert shard["category"].dtype == shard["kind"].dtype == np.int64

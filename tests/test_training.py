@@ -1,6 +1,8 @@
 """Training learns, goes on where it stopped, and evaluation measures what it says."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -13,11 +15,18 @@ from skimage.metrics import structural_similarity
 from tryon.conditions import CATEGORIES
 from tryon.preprocessing.parsing import LABEL
 from tryon.training.baselines import mean_colour, pasted_by_torso, warped_by_spline
-from tryon.training.metrics import colour_error, confidence_interval, print_correlation, region_ssim
+from tryon.training.metrics import (
+    colour_error,
+    confidence_interval,
+    kernel_distance,
+    print_correlation,
+    region_ssim,
+)
 
 pytest.importorskip("numba", reason="rendering needs the extra: pip install -e '.[train]'")
 
 from tryon.synthetic.render import plan_shards, render_dataset
+from tryon.training.cascades import Cascade, with_networks
 from tryon.training.data import CropDataset, PairDataset, batches, collate, collate_crops
 from tryon.training.evaluate import evaluate, measure
 from tryon.training.objective import Objective, ssim_map
@@ -95,6 +104,8 @@ STAGES_AND_PRESETS = [
     ("position", "tiny-128"),
     ("base", "tiny-128"),
     ("base", "tiny-paper-128"),
+    ("base", "tiny-128-concat"),
+    ("base", "tiny-128-warp-then-blend"),
     ("sr1024", "tiny-1024"),
 ]
 
@@ -166,9 +177,10 @@ def test_gradients_add_up_to_those_of_a_larger_batch(shards, tmp_path):
         "--batch-size", "2", "--accumulate", "2", "--workers", "0", "--pictures", "8",
     ])  # fmt: skip
     train(options)
-    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    (folder,) = tmp_path.glob("state-*")
+    state = {name: value for file in folder.glob("*.safetensors") for name, value in load_file(file).items()}
     assert state["seen"] == 8
-    assert {float(moments["step"]) for moments in state["optimizer"]["state"].values()} == {2.0}
+    assert {float(value) for name, value in state.items() if name.startswith("step:")} == {2.0}
 
 
 def test_new_shards_are_taken_up(shards, tmp_path):
@@ -253,10 +265,13 @@ def test_the_spline_goes_through_all_joints():
 def test_evaluation_knows_a_perfect_result(shards, tiny_pipeline):
     """A cascade is scored beside the baselines; the truth itself would win every figure."""
     dataset = PairDataset(shards, 256, augment=False)
-    figures, sheet = evaluate(tiny_pipeline, dataset, 6)
+    figures, sheet = evaluate(Cascade(tiny_pipeline), dataset, 6)
     assert figures["pairs"] == 6
     assert set(figures["methods"]) == {"mean_colour", "affine", "tps", "ours"}
     assert sheet.shape == (3 * 256, 2 * 8 * 256, 3)
+    for parts in ("by_category", "by_kind", "by_difficulty_of_pose", "by_print"):
+        assert sum(part["pairs"] for part in figures[parts].values()) == 6
+    assert set(figures["by_print"]) <= {"plain", "stripes", "check", "logo", "other"}
     json.dumps(figures)
     gain = figures["ours_better_by"]["affine"]["garment_ciede2000"]
     table = figures["methods"]
@@ -266,6 +281,44 @@ def test_evaluation_knows_a_perfect_result(shards, tiny_pipeline):
     assert perfect["garment_ciede2000"] == perfect["changed_ciede2000"] == 0
     assert perfect["garment_psnr"] == 60
     assert perfect["pose_error"] in (0, None)
+
+
+def test_other_networks_are_measured_in_the_same_run(shards, tiny_pipeline, tmp_path):
+    """The same networks saved again have the same figures, others have not; and every row has all its parts."""
+    tiny_pipeline.base_unet.save_pretrained(tmp_path / "same" / "base" / "ema")
+    torch.manual_seed(1)
+    for size in (128, 256):
+        stage = {128: "base", 256: "sr256"}[size]
+        make_model(stage, f"tiny-{size}-warp-then-blend").save_pretrained(tmp_path / "two" / stage / "ema")
+    also = {name: Cascade(with_networks(tiny_pipeline, tmp_path / name)) for name in ("same", "two")}
+    dataset = PairDataset(shards, 256, augment=False)
+    figures, _ = evaluate(Cascade(tiny_pipeline), dataset, 4, also=also, shift_pairs=1, stage="base")
+    rows = figures["methods"]
+    assert rows["same"] == rows["ours"]
+    assert rows["two"]["garment_ciede2000"] != rows["ours"]["garment_ciede2000"]
+    assert set(rows["two"]) == set(rows["ours"]) >= {"kid", "kid_ci95"}
+    assert figures["ours_better_by"]["same"]["garment_ciede2000"] == 0
+    assert figures["colour_shift_1024_ciede2000"]["pairs"] == 1
+    with pytest.raises(ValueError, match="no trained network"):
+        with_networks(tiny_pipeline, tmp_path)
+
+
+def test_the_kernel_distance_is_unbiased_and_knows_other_pictures():
+    """0 on average for sets of one kind, however small, even if the i-th of both is the same; above 0 for others."""
+    rng = np.random.default_rng(0)
+    same, paired, other = [], [], []
+    for _ in range(200):
+        truth = rng.normal(size=(12, 8))
+        same.append(kernel_distance(rng.normal(size=(12, 8)), truth)[0])
+        paired.append(kernel_distance(truth, truth)[0])
+        other.append(kernel_distance(rng.normal(1.0, 1.0, (12, 8)), truth)[0])
+    scale = np.mean(other)
+    assert abs(np.mean(same)) < 0.1 * scale
+    assert np.max(np.abs(paired)) < 1e-9
+    assert min(other) > 0
+    truth = rng.normal(size=(400, 8))
+    distance, half = kernel_distance(truth + rng.normal(0.2, 0.1, truth.shape), truth)
+    assert 0 < half < distance
 
 
 def test_confidence_interval_of_a_known_sample():
@@ -293,3 +346,33 @@ def test_the_structure_loss_is_structural_similarity():
     expected = structural_similarity(image, truth, data_range=1.0, use_sample_covariance=False, full=True)[1]
     ours = ssim_map(*tensors)[0, 0].numpy()
     np.testing.assert_allclose(ours, expected[3:-3:2, 3:-3:2], atol=1e-3)
+
+
+def test_training_needs_no_more_than_its_packages(shards, tmp_path):
+    """Neither the app's packages nor the evaluation's, as on a bare machine with a GPU; nor TensorBoard."""
+    absent = ["gradio", "spaces", "skimage", "tensorboard", "torchvision", "transformers", "matplotlib", "onnxruntime"]
+    absent += ["controlnet_aux", "mcp", "fastapi", "pandas", "peft", "sklearn", "pillow_heif"]
+    program = f"""
+import runpy, sys
+sys.modules |= dict.fromkeys({absent})
+import tryon.synthetic.render, tryon.training.assemble, tryon.training.import_folder, tryon.training.train_annotator
+sys.argv[1:] = {["--stage", "base", "--preset", "tiny-128", "--data", str(shards), "--out", str(tmp_path)]}
+sys.argv += ["--batch-size", "2", "--pictures", "2", "--workers", "0"]
+runpy.run_module("tryon.training.train", run_name="__main__")
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).parents[1])
+    assert json.loads((tmp_path / "log.jsonl").read_text())["seen"] == 2
+    assert (tmp_path / "ema" / "config.json").exists()
+
+
+def test_no_file_of_a_run_is_too_large_to_send(shards, tmp_path):
+    """The state of the small network is over 90 MB; in pieces of at most 10 each, and the newest replaces the older."""
+    options = parse_arguments([
+        "--stage", "position", "--preset", "small-128", "--data", str(shards), "--out", str(tmp_path),
+        "--batch-size", "2", "--workers", "0", "--pictures", "4", "--interval", "2",
+    ])  # fmt: skip
+    train(options)
+    sizes = {file: file.stat().st_size for file in tmp_path.rglob("*") if file.is_file()}
+    assert max(sizes.values()) < 10e6
+    assert sum(size for file, size in sizes.items() if file.parent.name.startswith("state-")) > 50e6
+    assert [folder.name for folder in tmp_path.glob("state-*")] == ["state-000000000004"]

@@ -42,9 +42,7 @@ class Conditions:
         for name in ("person_pose", "garment_pose"):
             value = getattr(self, name)
             if value.shape != (n, NUM_KEYPOINTS, 3):
-                raise ValueError(
-                    f"{name} must be ({n}, {NUM_KEYPOINTS}, 3), got {tuple(value.shape)}."
-                )
+                raise ValueError(f"{name} must be ({n}, {NUM_KEYPOINTS}, 3), got {tuple(value.shape)}.")
 
     def __len__(self) -> int:
         """Number of pairs N."""
@@ -59,9 +57,13 @@ class Conditions:
         """(N, 3, H, W) `result` where the agnostic picture hides, the agnostic picture where it shows."""
         return torch.where(self.hidden, result, self.agnostic)
 
-    def to(self, *args: torch.device | torch.dtype | str) -> Conditions:
+    def to(self, *args: torch.device | torch.dtype | str, non_blocking: bool = False) -> Conditions:
         """The same conditions on another device or in another dtype."""
-        return Conditions(*(getattr(self, f.name).to(*args) for f in fields(self)))
+        return Conditions(*(getattr(self, f.name).to(*args, non_blocking=non_blocking) for f in fields(self)))
+
+    def pin_memory(self) -> Conditions:
+        """The same conditions in pinned memory."""
+        return Conditions(*(getattr(self, f.name).pin_memory() for f in fields(self)))
 
     def resize(self, size: int) -> Conditions:
         """Pictures scaled to (N, 3, size, size) by an antialiased filter; poses are relative and stay.
@@ -97,6 +99,4 @@ class Conditions:
     @staticmethod
     def concat(items: list[Conditions]) -> Conditions:
         """Batch of all pairs of `items`, in order."""
-        return Conditions(
-            *(torch.cat([getattr(i, f.name) for i in items]) for f in fields(Conditions))
-        )
+        return Conditions(*(torch.cat([getattr(i, f.name) for i in items]) for f in fields(Conditions)))

@@ -1,15 +1,18 @@
 """Pictures: decoding whatever people upload, square frames and back, and arrays to tensors. Nothing about try-on."""
 
+import contextlib
 import io
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pillow_heif
 import torch
 from PIL import Image, ImageCms, ImageOps
 
-pillow_heif.register_heif_opener(thumbnails=False)  # what phones of one large maker store
+with contextlib.suppress(ImportError):  # training needs no HEIC and may run where little is installed
+    import pillow_heif
+
+    pillow_heif.register_heif_opener(thumbnails=False)  # what phones of one large maker store
 
 MIN_SIDE = 64
 MAX_MEGAPIXELS = 40

@@ -118,12 +118,7 @@ class Annotator(ModelMixin, ConfigMixin):
         Returns:
             `AnnotatorOutput`.
         """
-        hidden_states = self.stem(F.pixel_unshuffle(sample, 4))  # (N, C, H / 4, W / 4)
-        skips = []
-        for down in self.down:
-            hidden_states = down(hidden_states)
-            skips.append(hidden_states)
-        hidden_states = self.middle(skips.pop())
+        *skips, hidden_states = self._encode(sample)
         for narrow, blocks in reversed(self.up):
             hidden_states = F.interpolate(narrow(hidden_states), scale_factor=2.0, mode="nearest")
             hidden_states = blocks(hidden_states + skips.pop())
@@ -132,3 +127,23 @@ class Annotator(ModelMixin, ConfigMixin):
             heatmaps=self.heatmap_head(hidden_states),
             parsing=F.pixel_shuffle(self.parsing_head(hidden_states), 2),
         )
+
+    def describe(self, sample: torch.Tensor) -> torch.Tensor:
+        """What the trunk makes of whole pictures, to compare sets of them: means of all levels on the way down.
+
+        Args:
+            sample: as in `forward`.
+
+        Returns:
+            (N, D) float32, D the sum of `block_out_channels`.
+        """
+        return torch.cat([level.float().mean((2, 3)) for level in self._encode(sample)], dim=1)
+
+    def _encode(self, sample: torch.Tensor) -> list[torch.Tensor]:
+        """(N, C, H / 4, W / 4) and on: the features of every level on the way down, the last one after attention."""
+        hidden_states = self.stem(F.pixel_unshuffle(sample, 4))
+        levels = []
+        for down in self.down:
+            hidden_states = down(hidden_states)
+            levels.append(hidden_states)
+        return [*levels[:-1], self.middle(levels[-1])]

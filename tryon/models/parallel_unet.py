@@ -87,18 +87,27 @@ PRESETS: dict[str, dict] = {
         "pose_dim": 16,
     },
 }
-PRESETS["small-256"] = {
-    **PRESETS["small-128"],
-    "sample_size": 256,
-    "patch_size": 8,
-    "low_res": True,
-}
-PRESETS["tiny-256"] = {
-    **PRESETS["tiny-128"],
-    "sample_size": 256,
-    "patch_size": 16,
-    "low_res": True,
-}
+# The paper's first ablation of the same network: no garment-UNet, no look-up of any kind, the garment's picture and
+# coordinates beside the person's; as many parameters, spent on width. Compare it after as many pictures.
+for _size, _width in (("small", 184), ("tiny", 64)):
+    PRESETS[f"{_size}-128-concat"] = {
+        **PRESETS[f"{_size}-128"],
+        "block_out_channels": (_width,) * len(PRESETS[f"{_size}-128"]["block_out_channels"]),
+        "fusion": "concat",
+        "locate_garment": False,
+    }
+for _name in ("small", "tiny"):
+    for _end in ("", "-concat"):
+        _base = PRESETS[f"{_name}-128{_end}"]
+        PRESETS[f"{_name}-256{_end}"] = {
+            **_base,
+            "sample_size": 256,
+            "patch_size": 2 * _base["patch_size"],
+            "low_res": True,
+        }
+
+
+FUSIONS = ("cross_attention", "concat")
 
 
 def sample_weight(timestep: torch.Tensor) -> torch.Tensor:
@@ -128,6 +137,7 @@ class ParallelUNetOutput(BaseOutput):
         coarse_position: the same as `GarmentLocator` says, before the person-UNet's refinement.
         garment_logit: (N, 1, H, W), logit of the share that each pixel takes from the garment's own pixels.
         skin_logit: (N, 1, H, W), logit of the probability that a pixel which the garment leaves free shows bare skin.
+        warped: (N, 3, H, W), the garment alone as worn, on white, if that is a result of its own (`WarpThenBlend`).
     """
 
     sample: torch.Tensor
@@ -135,6 +145,7 @@ class ParallelUNetOutput(BaseOutput):
     coarse_position: torch.Tensor | None = None
     garment_logit: torch.Tensor | None = None
     skin_logit: torch.Tensor | None = None
+    warped: torch.Tensor | None = None
 
     def picture(self, index: int) -> ParallelUNetOutput:
         """What is said of one picture: a batch of 1, float32, on the CPU."""
@@ -178,16 +189,13 @@ class _PersonLevel(nn.Module):
         super().__init__()
         skips = skip_channels or [0] * len(in_channels)
         self.blocks = nn.ModuleList(
-            ResBlock(c, channels, film_dim, skip)
-            for c, skip in zip(in_channels, skips, strict=True)
+            ResBlock(c, channels, film_dim, skip) for c, skip in zip(in_channels, skips, strict=True)
         )
         self.self_attention = nn.ModuleList(
             SelfAttention(channels, head_dim, pose_dim) for _ in in_channels if self_attention
         )
         self.cross_attention = nn.ModuleList(
-            CrossAttention(channels, head_dim, code_channels)
-            for _ in in_channels
-            if cross_attention
+            CrossAttention(channels, head_dim, code_channels) for _ in in_channels if cross_attention
         )
 
 
@@ -215,6 +223,8 @@ class ParallelUNet(ModelMixin, ConfigMixin):
         head_channels: channels at full resolution before the output, if `patch_size` is not 1.
         scale_sample: multiply z_t by what it is worth beside the conditions, `sample_weight`, so that there is no noise
             to be unlearnt where z_t is nothing but noise.
+        fusion: how the person-UNet sees the garment: "cross_attention", or "concat": the garment's picture and its
+            body coordinates enter beside z_t as they are, and there is no garment-UNet (the paper's ablation 1).
 
     Shapes are those of `forward`. Source: section 3.2 and appendix A.1 of the paper.
     """
@@ -239,18 +249,20 @@ class ParallelUNet(ModelMixin, ConfigMixin):
         locate_garment: bool = False,
         head_channels: int = 16,
         scale_sample: bool = False,
+        fusion: str = "cross_attention",
     ) -> None:
         super().__init__()
+        if fusion not in FUSIONS[: 1 + (not locate_garment)]:
+            raise ValueError(f"fusion must be one of {', '.join(FUSIONS)}, and not concat with locate_garment.")
+        concat = fusion == "concat"
         channels = tuple(block_out_channels)
         layers = tuple(layers_per_block)
-        garment_layers = tuple(garment_layers_per_block or layers)
+        garment_layers = () if concat else tuple(garment_layers_per_block or layers)
         sizes = [sample_size // patch_size // 2**i for i in range(len(channels))]
         code = CODE_CHANNELS if body_coordinates else 0
         pixels = patch_size**2
 
-        def level(
-            i: int, in_channels: list[int], skip_channels: list[int] | None = None
-        ) -> _PersonLevel:
+        def level(i: int, in_channels: list[int], skip_channels: list[int] | None = None) -> _PersonLevel:
             return _PersonLevel(
                 in_channels,
                 channels[i],
@@ -258,7 +270,7 @@ class ParallelUNet(ModelMixin, ConfigMixin):
                 pose_dim,
                 attention_head_dim,
                 self_attention=sizes[i] in self_attention_resolutions,
-                cross_attention=sizes[i] in cross_attention_resolutions,
+                cross_attention=sizes[i] in cross_attention_resolutions and not concat,
                 code_channels=code,
                 skip_channels=skip_channels,
             )
@@ -268,9 +280,7 @@ class ParallelUNet(ModelMixin, ConfigMixin):
 
         # Embeddings of time, conditioning noise and poses (section 3.2).
         self.time_embedding = ScalarEmbedding(film_dim)
-        self.noise_embedding = nn.ModuleList(
-            ScalarEmbedding(film_dim) for _ in range(3 if low_res else 2)
-        )
+        self.noise_embedding = nn.ModuleList(ScalarEmbedding(film_dim) for _ in range(3 if low_res else 2))
         self.person_pose_embedding = PoseEmbedding(num_keypoints, pose_dim)
         self.garment_pose_embedding = PoseEmbedding(num_keypoints, pose_dim)
         self.person_pool = AttentionPool(num_keypoints, pose_dim)
@@ -280,8 +290,9 @@ class ParallelUNet(ModelMixin, ConfigMixin):
 
         # Person-UNet: z_t, agnostic and, for the 256 network, the upsampled 128 result enter together.
         stem = 3 if patch_size <= 4 else 1  # wide patches have their surroundings within
-        candidates = 3 * (2 + low_res + locate_garment)  # z_t, agnostic, low_res, warped garment
-        self.stem = nn.Conv2d(candidates * pixels + code, channels[0], stem, padding=stem // 2)
+        candidates = 3 * (2 + low_res + (locate_garment or concat))  # z_t, agnostic, low_res, (warped) garment
+        codes = 2 * code if concat else code
+        self.stem = nn.Conv2d(candidates * pixels + codes, channels[0], stem, padding=stem // 2)
         self.down = nn.ModuleList()
         skips: list[int] = []
         previous = channels[0]
@@ -296,15 +307,14 @@ class ParallelUNet(ModelMixin, ConfigMixin):
             previous = channels[i]
 
         # Garment-UNet: as far up as the last cross-attention and no further.
-        self.garment_stem = nn.Conv2d(3 * pixels + code, channels[0], stem, padding=stem // 2)
-        self.garment_down = nn.ModuleList()
+        self.garment_stem = None if concat else nn.Conv2d(3 * pixels + code, channels[0], stem, padding=stem // 2)
+        self.garment_down, self.garment_up = nn.ModuleList(), nn.ModuleList()
         previous = channels[0]
-        for width, count in zip(channels, garment_layers, strict=True):
+        for width, count in zip(channels[: len(garment_layers)], garment_layers, strict=True):
             self.garment_down.append(garment_level([previous] + [width] * (count - 1), width))
             previous = width
-        self.garment_up = nn.ModuleList()
         attended = [i for i, size in enumerate(sizes) if size in cross_attention_resolutions]
-        for i in reversed(range(min(attended), len(channels))):
+        for i in reversed(range(min(attended), len(garment_layers))):
             inputs = [previous] + [channels[i]] * (garment_layers[i] - 1)
             self.garment_up.append(garment_level(inputs, channels[i], channels[i]))
             previous = channels[i]
@@ -341,6 +351,8 @@ class ParallelUNet(ModelMixin, ConfigMixin):
 
         Args and ranges are those of `forward`.
         """
+        if self.garment_stem is None:
+            return GarmentFeatures(())
         embedding, _ = self._embed(person_pose, garment_pose, conditioning_noise, timestep)
         x = F.pixel_unshuffle(garment, self.config.patch_size)
         side = x.shape[-1]
@@ -410,7 +422,11 @@ class ParallelUNet(ModelMixin, ConfigMixin):
         if self.config.scale_sample:
             sample = sample * sample_weight(timestep).to(sample).view(-1, 1, 1, 1)
         pictures = [sample, agnostic] if low_res is None else [sample, agnostic, low_res]
-        entering = pictures if self.locator is None else [*pictures, garment_features.warped]
+        entering = pictures
+        if self.locator is not None:
+            entering = [*pictures, garment_features.warped]
+        elif self.garment_stem is None:
+            entering = [*pictures, garment]
         x = F.pixel_unshuffle(torch.cat(entering, dim=1), self.config.patch_size)
         codes: dict[int, torch.Tensor | None] = {}
         if self.config.body_coordinates:
@@ -418,7 +434,10 @@ class ParallelUNet(ModelMixin, ConfigMixin):
                 side: body_coordinates(person_pose, side)
                 for side in {x.shape[-1], *self.config.cross_attention_resolutions}
             }
-            x = torch.cat([x, codes[x.shape[-1]].to(x.dtype)], dim=1)
+            told = [codes[x.shape[-1]]]
+            if self.garment_stem is None:
+                told.append(body_coordinates(garment_pose, x.shape[-1]))
+            x = torch.cat([x, *(code.to(x.dtype) for code in told)], dim=1)
 
         x = self.stem(x)
         if self.located_in is not None:
@@ -435,7 +454,7 @@ class ParallelUNet(ModelMixin, ConfigMixin):
             return ParallelUNetOutput(x)
         x = F.pixel_shuffle(x, self.config.patch_size)
         if self.locator is None:
-            return ParallelUNetOutput(self.refine(torch.cat([x, *pictures], dim=1)))
+            return ParallelUNetOutput(self.refine(torch.cat([x, *entering], dim=1)))
         return self._dress(x, pictures, garment, garment_features.position)
 
     def _embed(

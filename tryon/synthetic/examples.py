@@ -60,7 +60,7 @@ def _light(x: float) -> Light:
 
 
 def _make_up(slot: str, item: Item, garment: Garment, vertices: np.ndarray) -> Surface:
-    fabric = make_fabric(
+    fabric, _ = make_fabric(
         np.random.default_rng(item.seed),
         DISPLAY.fabric_texture,
         item.pattern,

@@ -173,7 +173,7 @@ def make_fabric(
     others: Sequence[np.ndarray] = (),
     words: Sequence[str] = WORDS["train"],
     motifs: Sequence[str] = tuple(MOTIFS),
-) -> np.ndarray:
+) -> tuple[np.ndarray, str]:
     """Weave, dye and print a fabric.
 
     Args:
@@ -186,7 +186,8 @@ def make_fabric(
         motifs: which motifs may be printed on it.
 
     Returns:
-        (2, size, size, 3) float32 linear RGB in [0, 0.95]: front and back.
+        fabric: (2, size, size, 3) float32 linear RGB in [0, 0.95]: front and back.
+        pattern: key of `PATTERNS`; what came to be printed on plainer cloth makes it "text" (most of it is).
 
     Raises:
         ValueError: there is no such pattern.
@@ -203,4 +204,5 @@ def make_fabric(
         sides = [0] if rng.random() < 0.75 else [0, 1]
         for side in sides:
             fabric[side] = add_print(fabric[side], pattern, (base, accent), words, motifs, others, rng)
-    return np.clip(fabric, 0, 0.95)
+        pattern = "print" if pattern == "print" else "text"
+    return np.clip(fabric, 0, 0.95), pattern

@@ -20,7 +20,7 @@ from tryon.synthetic.dressing import (
     dress,
     random_trim,
 )
-from tryon.synthetic.fabric import make_fabric
+from tryon.synthetic.fabric import PATTERNS, make_fabric
 from tryon.synthetic.garment import Garment, tailor
 from tryon.synthetic.person import Person, random_person
 from tryon.synthetic.pose import Pose, random_pose
@@ -71,6 +71,7 @@ class RenderedPair:
         flow: (64, 64, 3) float16, see `shots.trace_flow`.
         category: index into `CATEGORIES`.
         kind: index into `KINDS_OF_PICTURE`: what `garment_image` is.
+        pattern: index into the keys of `fabric.PATTERNS`: what G is printed or woven with.
     """
 
     image: np.ndarray
@@ -84,6 +85,7 @@ class RenderedPair:
     flow: np.ndarray
     category: int
     kind: int
+    pattern: int
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ class _Look:
     """What a garment is made of."""
 
     fabric: np.ndarray
+    pattern: str
     trim: Trim
 
 
@@ -142,7 +145,7 @@ class PairStream:
         self._rng = np.random.default_rng([SPLITS[split], *np.atleast_1d(seed)])
         self._people: list[Person | None] = [None] * _PEOPLE
         self._scenes: list[_Scene | None] = [None] * _SCENES
-        self._fabrics: list[np.ndarray | None] = [None] * _FABRICS
+        self._fabrics: list[tuple[np.ndarray, str] | None] = [None] * _FABRICS
 
     def __iter__(self) -> Iterator[RenderedPair]:
         while True:
@@ -181,6 +184,7 @@ class PairStream:
             flow=trace_flow(target, source),
             category=CATEGORIES.index(scene.category),
             kind=KINDS_OF_PICTURE.index(scene.kind),
+            pattern=list(PATTERNS).index(look.pattern),
         )
 
     def _dressed(self, scene: _Scene, role: str) -> Dressed:
@@ -257,11 +261,11 @@ class PairStream:
         return tailor(kind, number, self.quality.cloth_level)
 
     def _look(self, calm: bool = False) -> _Look:
-        fabric = self._fabric(calm)
-        return _Look(fabric, random_trim(self._rng, fabric))
+        fabric, pattern = self._fabric(calm)
+        return _Look(fabric, pattern, random_trim(self._rng, fabric))
 
-    def _fabric(self, calm: bool = False) -> np.ndarray:
-        """A fabric from the shelf, or a new one; calm ones let the other garment speak."""
+    def _fabric(self, calm: bool = False) -> tuple[np.ndarray, str]:
+        """A fabric and its pattern from the shelf, or a new one; calm ones let the other garment speak."""
         rng, side, words = self._rng, self.quality.fabric_texture, WORDS[self.split]
         if calm and rng.random() < 0.5:
             pattern = str(rng.choice(["plain", "check", "stripes"], p=[0.7, 0.15, 0.15]))

@@ -1,6 +1,6 @@
-"""Shards: folders of arrays that hold rendered pairs.
+"""Shards: folders of arrays that hold pairs, rendered or imported.
 
-A shard is one folder with one `.npy` file per field of `RenderedPair`, n pairs along the first
+A shard is one folder with one `.npy` file per field of the pairs' dataclass, n pairs along the first
 axis. It is written under a name that ends in `.tmp` and renamed when it is whole, so a folder
 without that ending is complete, whatever happened to the process that wrote it.
 """
@@ -13,18 +13,15 @@ from pathlib import Path
 
 import numpy as np
 
-from tryon.synthetic.pairs import RenderedPair
-
-FIELDS = tuple(field.name for field in fields(RenderedPair))
 _UNFINISHED = ".tmp"
 
 
-def write_shard(folder: Path, pairs: Iterable[RenderedPair], count: int) -> None:
+def write_shard(folder: Path, pairs: Iterable[object], count: int) -> None:
     """Write `count` pairs as one shard; an unfinished one of an earlier run is overwritten.
 
     Args:
         folder: where the shard will be when it is whole; must not exist.
-        pairs: at least `count` of them, all of one size.
+        pairs: at least `count` of them, dataclasses of one class whose fields are arrays of one shape each.
         count: number of pairs.
 
     Raises:
@@ -37,7 +34,7 @@ def write_shard(folder: Path, pairs: Iterable[RenderedPair], count: int) -> None
     arrays: dict[str, np.ndarray] = {}
     written = 0
     for pair in pairs:
-        for name in FIELDS:
+        for name in (field.name for field in fields(pair)):
             value = np.asarray(getattr(pair, name))
             if name not in arrays:
                 path, shape = unfinished / f"{name}.npy", (count, *value.shape)
@@ -66,4 +63,4 @@ def read_shard(folder: Path) -> dict[str, np.ndarray]:
     """
     if folder.suffix == _UNFINISHED:
         raise ValueError(f"{folder} is not finished: render it again.")
-    return {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in FIELDS}
+    return {file.stem: np.load(file, mmap_mode="r") for file in sorted(folder.glob("*.npy"))}

@@ -21,15 +21,14 @@ FIELDS = (
     "image",
     "parsing",
     "pose",
-    "before_image",
-    "before_parsing",
     "garment_image",
     "garment_parsing",
     "garment_pose",
-    "flow",
     "category",
     "kind",
 )
+# What only a renderer knows: photographs show one garment, and nobody knows where its cloth came from.
+RENDERED_FIELDS = ("before_image", "before_parsing", "flow", "pattern")
 FLOW_SIZE = 64
 
 
@@ -43,7 +42,8 @@ class Batch:
         weight: (N, 1, S, S) importance of each pixel to the loss.
         garment_mask: (N, 1, S, S), 1 where the target shows the garment.
         skin_mask: (N, 1, S, S), 1 where it shows bare skin.
-        flow: (N, 3, 64, 64): x, y in [0, 1] of `conditions.garment` and visibility; x = -1 where there is none.
+        flow: (N, 3, 64, 64): x, y in [0, 1] of `conditions.garment` and visibility; x = -1 where there is no cloth, or
+            where nobody knows: then nothing is learnt from it.
     """
 
     target: torch.Tensor
@@ -54,8 +54,12 @@ class Batch:
     flow: torch.Tensor
 
     def to(self, device: torch.device) -> Batch:
-        """The same on a device."""
-        return Batch(*(getattr(self, field.name).to(device) for field in fields(self)))
+        """The same on a device; a copy from pinned memory goes on beside the computation."""
+        return Batch(*(getattr(self, field.name).to(device, non_blocking=True) for field in fields(self)))
+
+    def pin_memory(self) -> Batch:
+        """The same in pinned memory; `DataLoader` asks for it."""
+        return Batch(*(getattr(self, field.name).pin_memory() for field in fields(self)))
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,11 @@ class CropBatch:
 
     def to(self, device: torch.device) -> CropBatch:
         """The same on a device."""
-        return CropBatch(self.target.to(device))
+        return CropBatch(self.target.to(device, non_blocking=True))
+
+    def pin_memory(self) -> CropBatch:
+        """The same in pinned memory."""
+        return CropBatch(self.target.pin_memory())
 
 
 def find_shards(folder: Path | str) -> list[Path]:
@@ -80,29 +88,37 @@ def find_shards(folder: Path | str) -> list[Path]:
     shards = sorted((Path(folder) / name).parent for name in found)
     shards = [s for s in shards if s.suffix != ".tmp"]
     if not shards:
-        raise ValueError(f"No shards of pairs in {folder}: render some with python -m tryon.synthetic.render.")
+        raise ValueError(
+            f"No shards of pairs in {folder}: render some with python -m tryon.synthetic.render, or import a folder of "
+            "photographs with python -m tryon.training.import_folder."
+        )
     return shards
 
 
 def open_shards(folder: Path | str) -> list[dict[str, np.ndarray]]:
-    """Memory-mapped arrays of all finished shards of a folder.
+    """Memory-mapped arrays of all finished shards of a folder; of `RENDERED_FIELDS` those that a shard has.
 
     Raises:
         ValueError: no shard in the folder.
     """
     return [
-        {name: np.load(shard / f"{name}.npy", mmap_mode="r") for name in FIELDS}
+        {
+            name: np.load(shard / f"{name}.npy", mmap_mode="r")
+            for name in (*FIELDS, *RENDERED_FIELDS)
+            if name in FIELDS or (shard / f"{name}.npy").exists()
+        }
         for shard in find_shards(folder)
     ]
 
 
 class PairDataset(torch.utils.data.Dataset):
-    """Shards of rendered pairs, read through memory maps.
+    """Shards of pairs, read through memory maps.
 
     A shard is a folder of arrays of n pairs of side S: `image`, `parsing`, `pose` of the person wearing the
-    garment; `before_image`, `before_parsing` of the same scene in another garment; `garment_image`, `garment_parsing`,
-    `garment_pose` of the picture that the garment is taken from; `flow`, `category`, `kind`. `tryon.synthetic.render`
-    writes them.
+    garment; `garment_image`, `garment_parsing`, `garment_pose` of the picture that the garment is taken from;
+    `category`, `kind`. Rendered ones also have `before_image`, `before_parsing` of the same scene in another garment,
+    the `flow` between both pictures of the garment and the `pattern` of its fabric. `tryon.synthetic.render` and
+    `tryon.training.import_folder` write them.
 
     Args:
         folder: folder of shards; unfinished ones (`*.tmp`) are left out.
@@ -114,9 +130,7 @@ class PairDataset(torch.utils.data.Dataset):
         ValueError: no shard in the folder.
     """
 
-    def __init__(
-        self, folder: Path | str, size: int, *, augment: bool = True, seed: int = 0
-    ) -> None:
+    def __init__(self, folder: Path | str, size: int, *, augment: bool = True, seed: int = 0) -> None:
         self.folder, self.size, self.augment, self.seed, self.epoch = folder, size, augment, seed, 0
         self.reload()
 
@@ -144,14 +158,17 @@ class PairDataset(torch.utils.data.Dataset):
         image, parsing = _resized(row["image"], row["parsing"], self.size)
         margin = rng.uniform(0.06, 0.2) if self.augment else 0.1
         # What is hidden follows from what was worn before, as in use; were it the target, its outline would tell the
-        # network how wide and long the new garment is.
-        before = _resized(row["before_image"], row["before_parsing"], self.size)
+        # network how wide and long the new garment is. Photographs leave no other choice, as in the paper.
+        before = image, parsing
+        if "before_image" in row:
+            before = _resized(row["before_image"], row["before_parsing"], self.size)
         agnostic, hidden = make_agnostic(*before, row["pose"], category, margin)
         garment = cut_out_garment(row["garment_image"], row["garment_parsing"], category)
         garment, garment_pose, window = frame_garment(
             garment, row["garment_parsing"], row["garment_pose"], category, self.size
         )
-        flow = row["flow"].astype(np.float32)
+        nowhere = np.full((FLOW_SIZE, FLOW_SIZE, 3), -1.0)
+        flow = row.get("flow", nowhere).astype(np.float32)
         there = flow[..., :1] > -0.9
         flow[..., :2] = np.where(there, (flow[..., :2] - window[:2]) / window[2], -1.0)
         sample = {
@@ -327,6 +344,7 @@ def batches(
             batch_sampler=order[first:, rank].tolist(),
             collate_fn=collate if isinstance(dataset, PairDataset) else collate_crops,
             num_workers=workers,
+            pin_memory=torch.cuda.is_available(),
         )
         for batch in loader:
             yield batch

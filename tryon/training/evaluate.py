@@ -1,16 +1,19 @@
 """Measure a cascade on held-out pairs: `python -m tryon.training.evaluate`.
 
-Prints one JSON object; the sheet shows garment, agnostic picture, three baselines, both stages and the truth.
+Prints one JSON object; the sheet shows garment, agnostic picture, the other methods, both stages and the truth. With
+`--also concat=DIR --also warp_then_blend=DIR` further networks are measured in the same run, as trained into
+`DIR/base` and `DIR/sr256`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from itertools import islice
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -18,132 +21,162 @@ import numpy as np
 import torch
 
 from tryon.conditions import CATEGORIES
-from tryon.images import to_images
-from tryon.pipeline import TryOnPipeline
+from tryon.images import to_tensor
 from tryon.preprocessing.annotation import annotate
+from tryon.synthetic.fabric import PATTERNS
 from tryon.training.baselines import mean_colour, pasted_by_torso, warped_by_spline
-from tryon.training.data import PairDataset, collate
-from tryon.training.metrics import colour_error, confidence_interval, print_correlation, region_psnr, region_ssim
+from tryon.training.cascades import Cascade, shrunk, with_networks
+from tryon.training.data import PairDataset
+from tryon.training.metrics import (
+    colour_error,
+    confidence_interval,
+    kernel_distance,
+    print_correlation,
+    region_psnr,
+    region_ssim,
+)
+from tryon.training.tables import OURS, difficulty_of_poses, gains, table, tables_by
 from tryon.zoo import load_pipeline
 
 SIZE = 256
 KINDS_OF_PICTURE = ("worn", "ghost", "flat")  # as in tryon.synthetic.pairs, which needs packages that this does not
-
-
-METHODS = ("mean_colour", "affine", "tps", "ours")
-# Name -> whether more is better.
-FIGURES = {
-    "garment_ciede2000": False,
-    "garment_ssim": True,
-    "garment_psnr": True,
-    "print_correlation": True,
-    "changed_ciede2000": False,
-    "changed_ssim": True,
-    "pose_error": False,
-}
+# What one recognises a garment by; every other pattern is "other".
+PRINTS = {"plain": "plain", "print": "logo", "text": "logo", "check": "check"}
+PRINTS |= {"stripes": "stripes", "vertical_stripes": "stripes"}
+STEPS_COMPARED = (1, 4)
 
 
 def evaluate(
-    pipeline: TryOnPipeline,
+    ours: Cascade,
     dataset: PairDataset,
     count: int,
     *,
-    num_inference_steps: int | None = None,
-    guidance_scale: float | None = None,
+    also: Mapping[str, Cascade] | None = None,
+    stage: str = "sr256",
+    shift_pairs: int = 0,
     batch_size: int = 8,
 ) -> tuple[dict, np.ndarray]:
     """Figures of the 256 stage against the true picture of the same person in the other garment, and a sheet.
 
     Args:
-        pipeline: the cascade.
+        ours: the cascade.
         dataset: pairs of side 256, without augmentation.
         count: the first so many pairs are used.
-        num_inference_steps: as in the pipeline.
-        guidance_scale: as in the pipeline.
+        also: further cascades by the name of their row.
+        stage: "sr256", or "base" to measure the first stage of all cascades, enlarged.
+        shift_pairs: of so many pairs the 1024 stage is painted as well.
         batch_size: pairs sampled together.
 
     Returns:
-        figures: by method, mean and 95 % half-width of `FIGURES`: over the garment's region, over all that is hidden
-            ("changed"), and of the pose (distance in percent of the frame between the joints that the annotator finds
-            in the result and in the truth); the same by category, kind of garment picture and difficulty of the pose;
-            and how much better ours is than each other method, pair by pair.
+        figures: by method, mean and 95 % half-width of `tables.FIGURES`: over the garment's region, over all that is
+            hidden ("changed"), and of the pose (distance in percent of the frame between the joints that the annotator
+            finds in the result and in the truth), and the kernel distance ("kid") of all results to all truths by what
+            the annotator's trunk makes of them, which only compares with figures by the same annotator; the same by
+            category, kind of garment picture, difficulty of the pose and print; how much better ours is than each
+            other method, pair by pair; and how far the 1024 stage is from the colours of the 256 stage (CIEDE2000 of
+            each pixel of 256 x 256).
         sheet: (H, W, 3) uint8 RGB.
     """
     count = min(count, len(dataset))
-    rows, scores, seconds = [], [], 0.0
+    cascades = {**(also or {}), OURS: ours}
+    at = ("base", "sr256").index(stage)
+    rows, scores, kinds, shifts, seconds, trunk = [], [], [], [], 0.0, {}
+    annotator = ours.pipeline.annotator
     for start in range(0, count, batch_size):
         indices = range(start, min(start + batch_size, count))
         samples = [dataset[i] for i in indices]
-        began = time.perf_counter()
-        base, ours = _sample(pipeline, samples, indices, num_inference_steps, guidance_scale)
-        seconds += time.perf_counter() - began
-        for index, sample, result, small in zip(indices, samples, ours, base, strict=True):
-            given = (sample["agnostic"], sample["hidden"], sample["garment"])
-            poses = (sample["person_pose"], sample["garment_pose"])
-            pictures = {
-                "mean_colour": mean_colour(*given),
-                "affine": pasted_by_torso(*given, *poses),
-                "tps": warped_by_spline(*given, *poses),
-                "ours": result,
-            }
+        painted = {}
+        for name, cascade in cascades.items():
+            began = time.perf_counter()
+            painted[name] = cascade.paint(samples, indices)
+            seconds += (time.perf_counter() - began) * (name == OURS)
+        shifts += _colour_shifts(ours, samples[: max(0, shift_pairs - start)], indices)
+        for k, (index, sample) in enumerate(zip(indices, samples, strict=True)):
             if not (sample["garment_mask"] & sample["hidden"]).any():
                 continue
-            row = dataset.row(index)
-            scores.append(
-                {
-                    "category": CATEGORIES[int(row["category"])],
-                    "kind": KINDS_OF_PICTURE[int(row["kind"])],
-                    "pose_change": _pose_change(*poses),
-                    **measure(pictures, sample, pipeline.annotator),
-                }
-            )
-            small = cv2.resize(small, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
-            before, after = list(pictures.values())[:-1], [small, result, sample["target"]]
-            rows.append(np.hstack([sample["garment"], sample["agnostic"], *before, *after]))
-    thirds = np.quantile([s["pose_change"] for s in scores], [1 / 3, 2 / 3])
-    for score in scores:
-        score["difficulty"] = ("easy", "middle", "hard")[int(np.searchsorted(thirds, score["pose_change"]))]
-
-    def tables(key: str, names: Sequence[str]) -> dict:
-        chosen = {name: [s for s in scores if s[key] == name] for name in names}
-        return {name: _table(some) for name, some in chosen.items() if some}
-
+            pictures = {**_simple(sample), **{name: _enlarged(result[at][k]) for name, result in painted.items()}}
+            scores.append(measure(pictures, sample, annotator))
+            kinds.append(_kinds(dataset.row(index), sample))
+            for name, features in _described(annotator, {"truth": sample["target"], **pictures}).items():
+                trunk.setdefault(name, []).append(features)
+            stages = [_enlarged(painted[OURS][0][k]), pictures.pop(OURS), sample["target"]]
+            rows.append(np.hstack([sample["garment"], sample["agnostic"], *pictures.values(), *stages]))
+    methods = table(scores)
+    for name, row in methods.items():
+        distance = kernel_distance(np.stack(trunk[name]), np.stack(trunk["truth"]))
+        if np.isfinite(distance[0]):
+            row["kid"], row["kid_ci95"] = (round(value, 4) for value in distance)
+    difficulty = difficulty_of_poses([kind["pose_change"] for kind in kinds])
     figures = {
-        "methods": _table(scores),
-        "ours_better_by": _gains(scores),
-        "by_category": tables("category", CATEGORIES),
-        "by_kind": tables("kind", KINDS_OF_PICTURE),
-        "by_difficulty_of_pose": tables("difficulty", ("easy", "middle", "hard")),
+        "methods": methods,
+        "ours_better_by": gains(scores),
+        "by_category": tables_by(scores, [kind["category"] for kind in kinds]),
+        "by_kind": tables_by(scores, [kind["kind"] for kind in kinds]),
+        "by_difficulty_of_pose": tables_by(scores, difficulty),
+        "by_print": tables_by(scores, [kind["print"] for kind in kinds]),
         "pairs": len(scores),
+        "stage": stage,
         "seconds_per_pair_two_stages": round(seconds / max(1, count), 3),
     }
+    if shifts:
+        mean, half = confidence_interval(np.array(shifts))
+        figures["colour_shift_1024_ciede2000"] = {"mean": round(mean, 4), "ci95": round(half, 4), "pairs": len(shifts)}
     half = (len(rows) + 1) // 2
     rows += [np.full_like(rows[0], 255)] * (2 * half - len(rows))
     return figures, np.hstack([np.vstack(rows[:half]), np.vstack(rows[half:])])
 
 
-def _sample(
-    pipeline: TryOnPipeline,
-    samples: list[dict[str, np.ndarray]],
-    seeds: Sequence[int],
-    num_inference_steps: int | None,
-    guidance_scale: float | None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """(N, 128, 128, 3) and (N, 256, 256, 3) uint8 of the first two stages; what is measured ends there."""
-    stages = pipeline.sample(
-        collate(samples).conditions,
-        num_inference_steps=num_inference_steps,
-        guidance_scale=guidance_scale,
-        generator=[torch.Generator().manual_seed(seed) for seed in seeds],
-    )
-    (_, base, *_), (_, ours, *_) = islice(stages, 2)
-    return to_images(base), to_images(ours)
+def _simple(sample: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What needs no network."""
+    given = (sample["agnostic"], sample["hidden"], sample["garment"])
+    poses = (sample["person_pose"], sample["garment_pose"])
+    return {
+        "mean_colour": mean_colour(*given),
+        "affine": pasted_by_torso(*given, *poses),
+        "tps": warped_by_spline(*given, *poses),
+    }
+
+
+def _enlarged(picture: np.ndarray) -> np.ndarray:
+    if len(picture) == SIZE:
+        return picture
+    return cv2.resize(picture, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
+
+
+def _colour_shifts(ours: Cascade, samples: list[dict[str, np.ndarray]], seeds: Sequence[int]) -> list[float]:
+    """Mean CIEDE2000 between the 256 stage and the 1024 stage made as small, of each pair."""
+    shifts = []
+    for sample, seed in zip(samples, seeds, strict=False):
+        _, before, after = ours.paint([sample], [seed], stages=3)
+        shifts.append(colour_error(shrunk(after, SIZE)[0], before[0], np.ones((SIZE, SIZE), bool)))
+    return shifts
+
+
+@torch.inference_mode()
+def _described(annotator: torch.nn.Module, pictures: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Features of each picture, (D,) float32."""
+    like = next(annotator.parameters())
+    features = annotator.describe(to_tensor(np.stack(list(pictures.values()))).to(like.device, like.dtype))
+    return dict(zip(pictures, features.cpu().numpy(), strict=True))
+
+
+def _kinds(row: dict[str, np.ndarray], sample: dict[str, np.ndarray]) -> dict:
+    """What a pair is an example of."""
+    printed = None
+    if "pattern" in row:
+        printed = PRINTS.get(list(PATTERNS)[int(row["pattern"])], "other")
+    return {
+        "category": CATEGORIES[int(row["category"])],
+        "kind": KINDS_OF_PICTURE[int(row["kind"])],
+        "print": printed,
+        "pose_change": _pose_change(sample["person_pose"], sample["garment_pose"]),
+    }
 
 
 def measure(
-    pictures: dict[str, np.ndarray], sample: dict[str, np.ndarray], annotator: torch.nn.Module
+    pictures: Mapping[str, np.ndarray], sample: dict[str, np.ndarray], annotator: torch.nn.Module
 ) -> dict[str, dict[str, float | None]]:
-    """`FIGURES` of each method's picture of one pair."""
+    """`tables.FIGURES` of each method's picture of one pair."""
     target, hidden, garment = sample["target"], sample["hidden"], sample["garment_mask"] & sample["hidden"]
     poses = [a.pose for a in annotate(annotator, [target, *pictures.values()])]
     out = {}
@@ -173,51 +206,59 @@ def _pose_change(person: np.ndarray, garment: np.ndarray) -> float:
     return float(np.sqrt((rest**2).sum() / max((target**2).sum(), 1e-9)))
 
 
-def _table(scores: list[dict]) -> dict[str, dict[str, float]]:
-    """Means and 95 % half-widths by method."""
-    return {method: _summary([score[method] for score in scores]) for method in METHODS}
+def _named_folder(text: str) -> tuple[str, Path]:
+    name, separator, folder = text.partition("=")
+    if not separator or name == OURS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=DIR.")
+    return name, Path(folder)
 
 
-def _gains(scores: list[dict]) -> dict[str, dict[str, float]]:
-    """How much better ours is than each other method on the same pair: means and 95 % half-widths."""
-    out = {}
-    for method in METHODS[:-1]:
-        rows = []
-        for score in scores:
-            pairs = {name: (score["ours"][name], score[method][name]) for name in FIGURES}
-            rows.append(
-                {
-                    name: None if None in pair else (pair[0] - pair[1]) * (1 if FIGURES[name] else -1)
-                    for name, pair in pairs.items()
-                }
-            )
-        out[method] = _summary(rows)
-    return out
+def _command(arguments: Sequence[str]) -> str:
+    """What was asked, to be published: without the place of the results, of other folders only the name."""
+    words, place = ["python -m tryon.training.evaluate"], None
+    for word in arguments:
+        if place != "--out" and word != "--out":
+            head, separator, tail = word.rpartition("=")
+            words.append(f"{head}{separator}{Path(tail).name}")
+        place = word
+    return " ".join(words)
 
 
-def _summary(rows: list[dict[str, float | None]]) -> dict[str, float]:
-    """Mean and 95 % half-width of each figure over the rows that have it."""
-    out = {}
-    for name in FIGURES:
-        values = [row[name] for row in rows if row[name] is not None]
-        if len(values) > 1:
-            mean, half = confidence_interval(np.array(values))
-            out[name], out[f"{name}_ci95"] = round(mean, 4), round(half, 4)
-    return out
+def _commit() -> str | None:
+    """Of the code, where it is a git checkout."""
+    place = Path(__file__).parent
+    result = subprocess.run(["git", "-C", place, "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    return result.stdout.strip() or None
 
 
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", default="small", help="name, folder or org/repo@commit")
     parser.add_argument("--data", type=Path, help="folder of shards; without it held-out pairs are rendered")
     parser.add_argument("--pairs", type=int, default=64)
     parser.add_argument("--num-inference-steps", type=int, default=None)
     parser.add_argument("--guidance-scale", type=float, default=None)
+    parser.add_argument("--also", type=_named_folder, action="append", default=[], metavar="NAME=DIR")
+    parser.add_argument("--stage", choices=("base", "sr256"), default="sr256", help="measured (%(default)s)")
+    parser.add_argument("--compare-steps", action="store_true", help="rows for 1 and 4 steps per stage as well")
+    parser.add_argument("--colour-shift", type=int, default=0, metavar="PAIRS", help="painted up to 1024 as well")
     parser.add_argument("--out", type=Path, help="folder for evaluation.json and sheet.png")
-    args = parser.parse_args()
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line."""
+    args = parse_arguments(arguments)
     pipeline = load_pipeline(args.checkpoint)
     pipeline.set_progress_bar_config(disable=True)
+    ours = Cascade(pipeline, args.num_inference_steps, args.guidance_scale)
+    also = {
+        name: Cascade(with_networks(pipeline, folder), args.num_inference_steps, args.guidance_scale)
+        for name, folder in args.also
+    }
+    if args.compare_steps:
+        also |= {f"ours_{steps}_step": Cascade(pipeline, steps, args.guidance_scale) for steps in STEPS_COMPARED}
     with tempfile.TemporaryDirectory() as scratch:
         data = args.data
         if data is None:
@@ -227,13 +268,15 @@ def main() -> None:
             data = Path(scratch)
             render_dataset(plan_shards(data, args.pairs, SIZE, "heldout", seed=0, reuse=1), workers=1)
         figures, sheet = evaluate(
-            pipeline,
+            ours,
             PairDataset(data, SIZE, augment=False),
             args.pairs,
-            num_inference_steps=args.num_inference_steps,
-            guidance_scale=args.guidance_scale,
+            also=also,
+            stage=args.stage,
+            shift_pairs=args.colour_shift,
         )
-    figures["command"] = f"python -m tryon.training.evaluate --pairs {args.pairs}"
+    figures["command"] = _command(sys.argv[1:] if arguments is None else arguments)
+    figures["commit"] = _commit()
     print(json.dumps(figures, indent=1))
     if args.out is not None:
         args.out.mkdir(parents=True, exist_ok=True)

@@ -124,6 +124,12 @@ class Objective:
             losses["outline"] = _mean_over(_entropy(output.garment_logit, batch.garment_mask), hidden.float())
             losses["skin"] = _mean_over(_entropy(output.skin_logit, batch.skin_mask), free)
             loss = loss + OUTLINE_WEIGHT * (losses["outline"] + losses["skin"])
+        if output.warped is not None:
+            # The first of two networks: what it has to paint is the garment alone, as the target shows it.
+            worn = torch.where(batch.garment_mask > 0, batch.target, 1.0)
+            losses["warp"] = ((output.warped.float() - worn).abs() * batch.weight).mean()
+            likeness = ssim_map(output.warped, worn)
+            loss = loss + losses["warp"] + STRUCTURE_WEIGHT * _mean_over(1 - likeness, cloth)
         return {"loss": loss, **losses}
 
     def _position(self, locator: torch.nn.Module, batch: Batch) -> dict[str, torch.Tensor]:

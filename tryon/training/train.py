@@ -28,9 +28,12 @@ from tryon.models.efficient_unet import PRESETS as EFFICIENT_PRESETS
 from tryon.models.efficient_unet import EfficientUNet
 from tryon.models.parallel_unet import PRESETS as PARALLEL_PRESETS
 from tryon.models.parallel_unet import ParallelUNet
+from tryon.models.warp_then_blend import PRESETS as TWO_PART_PRESETS
+from tryon.models.warp_then_blend import WarpThenBlend, load_parallel_network
 from tryon.training.data import Batch, CropBatch, CropDataset, PairDataset, batches
 from tryon.training.objective import Objective
 from tryon.training.recipes import recipe_for
+from tryon.training.state import FILE_SIZE, load_state, save_state
 
 # "position" trains the locator of a base network alone, four times as fast; base then starts from it.
 STAGES = ("position", "base", "sr256", "sr1024")
@@ -39,18 +42,22 @@ SR1024_CROP = 256
 logger = logging.getLogger(__name__)
 
 
-def make_model(stage: str, preset: str) -> ParallelUNet | EfficientUNet:
+def make_model(stage: str, preset: str) -> ParallelUNet | WarpThenBlend | EfficientUNet:
     """A new network of a preset by name.
 
     Raises:
         ValueError: no such preset, or one without a locator for the stage that trains it.
     """
-    presets, kind = (EFFICIENT_PRESETS, EfficientUNet) if stage == "sr1024" else (PARALLEL_PRESETS, ParallelUNet)
-    if preset not in presets:
-        raise ValueError(f"Unknown preset {preset!r}; choose one of {', '.join(presets)}.")
-    if stage == "position" and not presets[preset].get("locate_garment"):
+    kinds = {EfficientUNet: EFFICIENT_PRESETS}
+    if stage != "sr1024":
+        kinds = {ParallelUNet: PARALLEL_PRESETS, WarpThenBlend: TWO_PART_PRESETS}
+    known = {name: kind for kind, presets in kinds.items() for name in presets}
+    if preset not in known:
+        raise ValueError(f"Unknown preset {preset!r}; choose one of {', '.join(known)}.")
+    model = known[preset](**kinds[known[preset]][preset])
+    if stage == "position" and model.locator is None:
         raise ValueError(f"Preset {preset!r} has no locator to train; start with --stage base.")
-    return kind(**presets[preset])
+    return model
 
 
 def learning_rate(seen: int, peak: float, warmup: int, pictures: int | None) -> float:
@@ -104,28 +111,28 @@ class Run:
         self.model = model.to(accelerator.device, memory_format=torch.channels_last)
         decay = options.recipe.ema_decay
         self.ema = EMAModel(self.model.parameters(), decay=decay, use_ema_warmup=True, power=0.75)
-        trained = self.model.locator if options.stage == "position" else self.model
-        optimizer = torch.optim.Adam(trained.parameters(), betas=options.recipe.betas)
-        self.seen = 0
-        state_file = self.out / "state.pt"
-        if state_file.exists():
-            state = torch.load(state_file, map_location=accelerator.device, weights_only=True)
-            self.model.load_state_dict(state["model"])
-            optimizer.load_state_dict(state["optimizer"])
-            self.ema.load_state_dict(state["ema"])
-            self.seen = state["seen"]
+        self.trained = self.model.locator if options.stage == "position" else self.model
+        fused = accelerator.device.type == "cuda"
+        self.adam = torch.optim.Adam(self.trained.parameters(), betas=options.recipe.betas, fused=fused)
+        self.seen = load_state(self.out, *self.parts)
         self.ema.to(accelerator.device)
         if options.compile:
-            trained.compile()
-        self.network, self.optimizer = accelerator.prepare(trained, optimizer)
+            self.trained.compile()
+        self.network, self.optimizer = accelerator.prepare(self.trained, self.adam)
+
+    @property
+    def parts(self) -> tuple[torch.nn.Module, torch.nn.Module, EMAModel, torch.optim.Adam]:
+        """What the state on disk consists of."""
+        return self.model, self.trained, self.ema, self.adam
 
     def step(self, objective: Objective, batch: Batch | CropBatch, rate: float, seed: int) -> dict[str, torch.Tensor]:
         """Learn from one batch; returns the losses by name."""
+        batch = batch.to(self.accelerator.device)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         with self.accelerator.accumulate(self.network):
             with self.accelerator.autocast():
-                losses = objective(self.network, batch.to(self.accelerator.device), seed)
+                losses = objective(self.network, batch, seed)
             self.accelerator.backward(losses["loss"])
             if self.accelerator.sync_gradients:
                 self.accelerator.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -137,18 +144,11 @@ class Run:
         return {name: value.detach() for name, value in losses.items()}
 
     def save(self) -> None:
-        """Write a checkpoint to go on from, then the EMA weights to use; each replaced in one move."""
-        state = {
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "ema": self.ema.state_dict(),
-            "seen": self.seen,
-        }
-        torch.save(state, self.out / "state.tmp")
-        (self.out / "state.tmp").replace(self.out / "state.pt")
+        """Write a checkpoint to go on from, then the EMA weights to use."""
+        save_state(self.out, *self.parts, self.seen)
         self.ema.store(self.model.parameters())
         self.ema.copy_to(self.model.parameters())
-        self.model.save_pretrained(self.out / "ema")
+        self.model.save_pretrained(self.out / "ema", max_shard_size=FILE_SIZE)
         self.ema.restore(self.model.parameters())
 
     @torch.no_grad()
@@ -186,7 +186,8 @@ def sheet(columns: list[torch.Tensor]) -> np.ndarray:
 
 
 def train(options: argparse.Namespace) -> None:
-    """The training loop."""
+    """The training loop; `--minutes` count from here, so that making the network and compiling it are in them."""
+    started = time.monotonic()
     accelerator = Accelerator(
         mixed_precision="bf16",
         gradient_accumulation_steps=options.accumulate,
@@ -201,14 +202,14 @@ def train(options: argparse.Namespace) -> None:
     run, recipe = Run(options, accelerator), options.recipe
     previous = None
     if options.previous is not None:
-        previous = ParallelUNet.from_pretrained(options.previous).to(accelerator.device).eval()
+        previous = load_parallel_network(options.previous).to(accelerator.device).eval()
     if options.stage == "sr1024":
         dataset = CropDataset(options.data, SR1024_CROP, seed=options.seed)
     else:
         dataset = PairDataset(options.data, run.model.config.sample_size, seed=options.seed)
     objective = Objective(options.stage, recipe, previous, accelerator.device)
 
-    started, began, reported, totals, count = time.monotonic(), run.seen, run.seen, {}, 0
+    began, reported, totals, count = run.seen, run.seen, {}, 0
     for batch in batches(dataset, options.batch_size, run.seen, options.workers, rank, world):
         length = options.pictures if recipe.decay else None
         rate = learning_rate(run.seen, options.learning_rate, recipe.warmup, length)

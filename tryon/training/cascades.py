@@ -1,0 +1,87 @@
+"""What a cascade paints for ready samples, for the evaluation: the product's way, without photographs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from tryon.images import to_images
+from tryon.models.warp_then_blend import load_parallel_network
+from tryon.pipeline import TryOnPipeline
+from tryon.training.data import collate
+
+PARALLEL_STAGES = ("base", "sr256")
+
+
+@dataclass(frozen=True)
+class Cascade:
+    """A pipeline and how it is sampled.
+
+    Attributes:
+        pipeline: of the three stages.
+        num_inference_steps: as in the pipeline; None takes what it recommends.
+        guidance_scale: likewise.
+    """
+
+    pipeline: TryOnPipeline
+    num_inference_steps: int | None = None
+    guidance_scale: float | None = None
+
+    @property
+    def steps(self) -> tuple[int, int, int]:
+        """Of the three stages."""
+        return self.pipeline.check_steps(self.num_inference_steps)
+
+    def paint(
+        self, samples: Sequence[dict[str, np.ndarray]], seeds: Sequence[int], *, stages: int = 2
+    ) -> list[np.ndarray]:
+        """Results of the first stages, (N, S, S, 3) uint8 each.
+
+        Args:
+            samples: of a `PairDataset`.
+            seeds: one for each.
+            stages: 1 to 3; what is measured is the second.
+        """
+        results = self.pipeline.sample(
+            collate(samples).conditions,
+            num_inference_steps=self.num_inference_steps,
+            guidance_scale=self.guidance_scale,
+            generator=[torch.Generator().manual_seed(seed) for seed in seeds],
+        )
+        return [to_images(result) for _, result, _ in islice(results, stages)]
+
+
+def with_networks(pipeline: TryOnPipeline, folder: Path) -> TryOnPipeline:
+    """The same pipeline with the networks that `tryon.training.train` wrote to `FOLDER/base` and `FOLDER/sr256`.
+
+    A stage that is missing there stays that of the pipeline.
+
+    Args:
+        pipeline: whose annotator, scheduler, last stage and recommendations are kept.
+        folder: holds an output folder of the training for each stage.
+
+    Raises:
+        ValueError: the folder holds neither.
+    """
+    folders = {f"{stage}_unet": folder / stage / "ema" for stage in PARALLEL_STAGES}
+    like = {"device": pipeline.device, "dtype": pipeline.base_unet.dtype}
+    networks = {
+        name: load_parallel_network(place).to(**like).eval() for name, place in folders.items() if place.is_dir()
+    }
+    if not networks:
+        raise ValueError(f"{folder} holds no trained network: {' and '.join(map(str, folders.values()))} are missing.")
+    kept = {name: pipeline.config[name] for name in ("num_inference_steps", "guidance_scale", "conditioning_noise")}
+    other = TryOnPipeline(**{**pipeline.components, **networks}, **kept)
+    other.set_progress_bar_config(disable=True)
+    return other
+
+
+def shrunk(pictures: np.ndarray, side: int) -> np.ndarray:
+    """(N, S, S, 3) uint8 -> (N, side, side, 3), by the mean over the area."""
+    return np.stack([cv2.resize(p, (side, side), interpolation=cv2.INTER_AREA) for p in pictures])
