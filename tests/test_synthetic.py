@@ -32,6 +32,12 @@ def label_at(parsing: np.ndarray, joint: np.ndarray) -> str:
     return list(LABEL)[parsing[row, column]]
 
 
+def labels_around(parsing: np.ndarray, joint: np.ndarray) -> set[str]:
+    """Labels within two pixels of a joint."""
+    column, row = (joint[:2] * len(parsing)).astype(int)
+    return {list(LABEL)[label] for label in parsing[max(row - 2, 0) : row + 3, max(column - 2, 0) : column + 3].flat}
+
+
 @pytest.fixture(scope="module")
 def rendered() -> list[RenderedPair]:
     """Eighteen pairs, each with its own people and clothes."""
@@ -125,7 +131,8 @@ def test_joints_lie_on_the_body(rendered):
         labels = [label_at(pair.parsing, joint) for joint in pair.pose[:16][seen[:16]]]
         on_body += sum(label != "background" for label in labels)
         total += len(labels)
-        on_face += label_at(pair.parsing, pair.pose[NOSE]) in ("face", "right_hand", "left_hand", "hair")
+        # the tip of a nose in profile lies on the outline
+        on_face += bool(labels_around(pair.parsing, pair.pose[NOSE]) & {"face", "right_hand", "left_hand", "hair"})
         assert ((pair.pose[:, :2] >= 0) & (pair.pose[:, :2] < 1)).all()
         assert (pair.pose[~seen] == 0).all()
         assert pair.pose[RIGHT_SHOULDER, 0] < pair.pose[LEFT_SHOULDER, 0]  # they face the camera

@@ -14,6 +14,7 @@ from tryon.synthetic.noise import fractal_noise, random_dye, random_hue
 from tryon.synthetic.prints import MOTIFS, WORDS, add_print
 
 WIDTH = 14.5  # dm; u runs from -7.25 to 7.25 and v from 6.5 (top) to -8
+_CHEST = ("print", "text")
 _PRINTABLE = ("plain", "gradient", "colourblock")
 
 
@@ -173,6 +174,7 @@ def make_fabric(
     others: Sequence[np.ndarray] = (),
     words: Sequence[str] = WORDS["train"],
     motifs: Sequence[str] = tuple(MOTIFS),
+    printed: bool = True,
 ) -> np.ndarray:
     """Weave, dye and print a fabric.
 
@@ -184,6 +186,7 @@ def make_fabric(
         others: further (3,) colours for patterns with many; none means any.
         words: what may be printed on it.
         motifs: which motifs may be printed on it.
+        printed: False draws no pattern with a picture or word on the chest.
 
     Returns:
         (2, size, size, 3) float32 linear RGB in [0, 0.95]: front and back.
@@ -193,13 +196,13 @@ def make_fabric(
     """
     base, accent = colours or _draw_colours(rng)
     if pattern is None:
-        odds = [odds for _, odds in PATTERNS.values()]
-        pattern = str(rng.choice(list(PATTERNS), p=odds))
+        odds = np.array([odds * (printed or name not in _CHEST) for name, (_, odds) in PATTERNS.items()])
+        pattern = str(rng.choice(list(PATTERNS), p=odds / odds.sum()))
     if pattern not in PATTERNS:
         raise ValueError(f"There is no pattern {pattern!r}: choose one of {', '.join(PATTERNS)}.")
     image = PATTERNS[pattern][0](Cloth(size, base, accent, others, rng))
     fabric = np.broadcast_to(image, (2, size, size, 3)).astype(np.float32)
-    if pattern in ("print", "text") or (colours is None and pattern in _PRINTABLE and rng.random() < 0.25):
+    if pattern in _CHEST or (printed and colours is None and pattern in _PRINTABLE and rng.random() < 0.25):
         sides = [0] if rng.random() < 0.75 else [0, 1]
         for side in sides:
             fabric[side] = add_print(fabric[side], pattern, (base, accent), words, motifs, others, rng)
