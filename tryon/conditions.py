@@ -42,9 +42,7 @@ class Conditions:
         for name in ("person_pose", "garment_pose"):
             value = getattr(self, name)
             if value.shape != (n, NUM_KEYPOINTS, 3):
-                raise ValueError(
-                    f"{name} must be ({n}, {NUM_KEYPOINTS}, 3), got {tuple(value.shape)}."
-                )
+                raise ValueError(f"{name} must be ({n}, {NUM_KEYPOINTS}, 3), got {tuple(value.shape)}.")
 
     def __len__(self) -> int:
         """Number of pairs N."""
@@ -97,6 +95,4 @@ class Conditions:
     @staticmethod
     def concat(items: list[Conditions]) -> Conditions:
         """Batch of all pairs of `items`, in order."""
-        return Conditions(
-            *(torch.cat([getattr(i, f.name) for i in items]) for f in fields(Conditions))
-        )
+        return Conditions(*(torch.cat([getattr(i, f.name) for i in items]) for f in fields(Conditions)))

@@ -172,16 +172,13 @@ class _PersonLevel(nn.Module):
         super().__init__()
         skips = skip_channels or [0] * len(in_channels)
         self.blocks = nn.ModuleList(
-            ResBlock(c, channels, film_dim, skip)
-            for c, skip in zip(in_channels, skips, strict=True)
+            ResBlock(c, channels, film_dim, skip) for c, skip in zip(in_channels, skips, strict=True)
         )
         self.self_attention = nn.ModuleList(
             SelfAttention(channels, head_dim, pose_dim) for _ in in_channels if self_attention
         )
         self.cross_attention = nn.ModuleList(
-            CrossAttention(channels, head_dim, code_channels)
-            for _ in in_channels
-            if cross_attention
+            CrossAttention(channels, head_dim, code_channels) for _ in in_channels if cross_attention
         )
 
 
@@ -242,9 +239,7 @@ class ParallelUNet(ModelMixin, ConfigMixin):
         code = CODE_CHANNELS if body_coordinates else 0
         pixels = patch_size**2
 
-        def level(
-            i: int, in_channels: list[int], skip_channels: list[int] | None = None
-        ) -> _PersonLevel:
+        def level(i: int, in_channels: list[int], skip_channels: list[int] | None = None) -> _PersonLevel:
             return _PersonLevel(
                 in_channels,
                 channels[i],
@@ -262,9 +257,7 @@ class ParallelUNet(ModelMixin, ConfigMixin):
 
         # Embeddings of time, conditioning noise and poses (section 3.2).
         self.time_embedding = ScalarEmbedding(film_dim)
-        self.noise_embedding = nn.ModuleList(
-            ScalarEmbedding(film_dim) for _ in range(3 if low_res else 2)
-        )
+        self.noise_embedding = nn.ModuleList(ScalarEmbedding(film_dim) for _ in range(3 if low_res else 2))
         self.person_pose_embedding = PoseEmbedding(num_keypoints, pose_dim)
         self.garment_pose_embedding = PoseEmbedding(num_keypoints, pose_dim)
         self.person_pool = AttentionPool(num_keypoints, pose_dim)

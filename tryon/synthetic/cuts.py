@@ -228,7 +228,7 @@ def neckband(level: int, low: float, high: float, ease: float, opened: float = 0
     nape = _around_neck(x, z)
     cut.keep(high - (1 - nape) * 0.24 - y)
     x, y, z = cut.position()
-    cut.keep(y - low + 0.28 * (1 - _around_neck(x, z)) ** 2)
+    cut.keep(y - low + 0.08 * (1 - _around_neck(x, z)) ** 2)
     x, y, z = cut.position()
     cut.keep(1.1 - np.abs(x))
     if opened:
@@ -261,7 +261,7 @@ def collar(level: int, point: tuple[float, float], opened: float = 0.03, stand: 
     x, y, z = cut.position()
     fallen = np.clip((stand - 0.34 * (1 - _around_neck(x, z)) - y) / 0.5, 0, 1)
     leaves = cut.piece(0.17 + 0.1 * fallen, **_on_collar)
-    return [neckband(level, 5.66, stand + 0.02, 0.13, opened), leaves]
+    return [neckband(level, 5.62, stand + 0.02, 0.13, opened), leaves]
 
 
 def hood(level: int, volume: float) -> Piece:
@@ -293,8 +293,9 @@ def underlayer(level: int, hem: float, neckline: Neckline) -> Piece:
     """The front of a shirt that is worn under an open garment."""
     cut = Cut("tights", level)
     x, y, z = cut.position()
-    cut.keep(np.minimum(y - hem, np.where(z > -0.05, 1.45, 1.0) - np.abs(x)))
+    cut.keep(np.minimum(y - hem, np.clip(1.45 - (y - 5.0), 1.0, 1.45) - np.abs(x)))
     x, y, z = cut.position()
-    cut.keep(np.where(y > 5.3, 1, z + 0.05))
+    cut.keep(np.where(y > 5.4, 1, z + 0.05))
     cut.keep(neckline(*cut.position()))
-    return cut.piece(0.09, held=True, under=True, place=UNDER_CLOTH)
+    _, y, _ = cut.position()
+    return cut.piece(0.09 - 0.06 * np.clip((y - 4.6) / 0.6, 0, 1), held=True, under=True, place=UNDER_CLOTH)

@@ -88,10 +88,7 @@ def open_shards(folder: Path | str) -> list[dict[str, np.ndarray]]:
     Raises:
         ValueError: no shard in the folder.
     """
-    return [
-        {name: np.load(shard / f"{name}.npy", mmap_mode="r") for name in FIELDS}
-        for shard in find_shards(folder)
-    ]
+    return [{name: np.load(shard / f"{name}.npy", mmap_mode="r") for name in FIELDS} for shard in find_shards(folder)]
 
 
 class PairDataset(torch.utils.data.Dataset):
@@ -112,9 +109,7 @@ class PairDataset(torch.utils.data.Dataset):
         ValueError: no shard in the folder.
     """
 
-    def __init__(
-        self, folder: Path | str, size: int, *, augment: bool = True, seed: int = 0
-    ) -> None:
+    def __init__(self, folder: Path | str, size: int, *, augment: bool = True, seed: int = 0) -> None:
         self.folder, self.size, self.augment, self.seed, self.epoch = folder, size, augment, seed, 0
         self.reload()
 
@@ -288,9 +283,7 @@ def collate(samples: list[dict[str, np.ndarray]]) -> Batch:
     # was seen; the garment is what the picture is about.
     person = stack("person")[:, None].float()
     weight = 0.05 + hidden.float() * (0.25 + 1.75 * person) + 1.0 * garment_mask
-    return Batch(
-        pictures("target"), conditions, weight, garment_mask, stack("flow").permute(0, 3, 1, 2)
-    )
+    return Batch(pictures("target"), conditions, weight, garment_mask, stack("flow").permute(0, 3, 1, 2))
 
 
 def batches(
