@@ -223,7 +223,7 @@ def _around_neck(x: np.ndarray, z: np.ndarray) -> np.ndarray:
 
 def neckband(level: int, low: float, high: float, ease: float, opened: float = 0.0) -> Piece:
     """A band that stands up around the neck; `opened` dm are missing on each side of the front."""
-    cut = _neck_cut(min(level + 1, 2))
+    cut = _neck_cut(level)
     x, y, z = cut.position()
     nape = _around_neck(x, z)
     cut.keep(high - (1 - nape) * 0.24 - y)
@@ -246,7 +246,7 @@ def collar(level: int, point: tuple[float, float], opened: float = 0.03, stand: 
         opened: dm from the middle to the beginning of a leaf.
         stand: height of the fold at the nape.
     """
-    cut = _neck_cut(min(level + 1, 2))
+    cut = _neck_cut(level)
     x, y, z = cut.position()
     cut.keep(stand - 0.34 * (1 - _around_neck(x, z)) - y)
     x, y, z = cut.position()
@@ -266,7 +266,7 @@ def collar(level: int, point: tuple[float, float], opened: float = 0.03, stand: 
 
 def hood(level: int, volume: float) -> Piece:
     """A hood that lies on shoulders and back, `volume` dm thick at the nape."""
-    cut = _neck_cut(min(level + 1, 2))
+    cut = _neck_cut(level)
     x, y, z = cut.position()
     cut.keep(6.16 - 0.5 * (1 - _around_neck(x, z)) ** 1.5 - y)
     x, y, z = cut.position()

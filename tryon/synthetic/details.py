@@ -58,6 +58,7 @@ class Canvas:
             area *= 1 + weight * (ink - 1)
         else:
             area += weight * (np.asarray(ink, np.float32) - area)
+        np.minimum(area, 0.95, out=area)
 
     def line(
         self, points: Sequence[Point], width: float, ink: np.ndarray | float, share: float = 1.0, sides: tuple = (0,)
@@ -71,6 +72,16 @@ class Canvas:
 
         for side in sides:
             self._stamp(points, width, ink, share, side, draw)
+
+    def rib(self, segments: Sequence[tuple[Point, Point]], sides: tuple = (0,)) -> None:
+        """The furrows of a knitted band, all at once."""
+        thickness = max(1, round(0.06 * self.scale))
+
+        def draw(mask: np.ndarray, pixels: np.ndarray) -> None:
+            cv2.polylines(mask, list(pixels.reshape(-1, 2, 2)), False, 255, thickness, cv2.LINE_AA, _SHIFT)
+
+        for side in sides:
+            self._stamp([end for segment in segments for end in segment], 0.06, 0.72, 1.0, side, draw)
 
     def patch(self, points: Sequence[Point], ink: np.ndarray | float, share: float = 1.0, sides: tuple = (0,)) -> None:
         """A filled polygon."""
@@ -148,8 +159,8 @@ def zip_fastener(canvas: Canvas, top: float, bottom: float, contrast: float) -> 
         canvas.line([(u, top), (u, bottom)], 0.03, 0.6)
     canvas.line([(0, top), (0, bottom)], 0.13, 0.45)
     teeth = np.full(3, 0.5 - 0.35 * contrast)
-    for v in np.arange(bottom, top, 0.09):
-        canvas.line([(-0.035, v), (0.035, v)], 0.045, teeth)
+    canvas.line([(0, top), (0, bottom)], 0.07, teeth)
+    canvas.rib([((-0.04, v), (0.04, v)) for v in np.arange(bottom, top, 0.09)])
     canvas.line([(0, top - 0.14), (0, top - 0.4)], 0.07, teeth * 1.3)
 
 
@@ -226,8 +237,7 @@ def ribs(canvas: Canvas, hem: float | None, sleeve: float | None, tint: float) -
     if hem is not None:
         top = hem + RIB
         canvas.patch([(-2.6, hem - 0.2), (2.6, hem - 0.2), (2.6, top), (-2.6, top)], tint, sides=_BOTH)
-        for u in np.arange(-2.5, 2.5, stripe):
-            canvas.line([(u, hem - 0.2), (u, top)], 0.06, 0.72, sides=_BOTH)
+        canvas.rib([((u, hem - 0.2), (u, top)) for u in np.arange(-2.5, 2.5, stripe)], sides=_BOTH)
         canvas.line([(-2.6, top), (2.6, top)], 0.04, 0.5, sides=_BOTH)
     if sleeve is not None:
         elbow, wrist, across = _forearm()
@@ -236,8 +246,8 @@ def ribs(canvas: Canvas, hem: float | None, sleeve: float | None, tint: float) -
             flip = np.array([mirror, 1])
             corners = [(p + s * across) * flip for p, s in ((low, -0.8), (low, 0.8), (high, 0.8), (high, -0.8))]
             canvas.patch(corners, tint, sides=_BOTH)
-            for s in np.arange(-0.75, 0.75, stripe):
-                canvas.line([(low + s * across) * flip, (high + s * across) * flip], 0.06, 0.72, sides=_BOTH)
+            furrows = np.arange(-0.75, 0.75, stripe)
+            canvas.rib([((low + s * across) * flip, (high + s * across) * flip) for s in furrows], sides=_BOTH)
             canvas.line([corners[2], corners[3]], 0.04, 0.5, sides=_BOTH)
 
 
@@ -245,8 +255,8 @@ def ribbed_collar(canvas: Canvas, tint: float) -> None:
     """Ribs on everything that is cut from the collar's cloth."""
     u, v = COLLAR_CLOTH
     canvas.patch([(u - 1.3, 4.9 + v), (u + 1.3, 4.9 + v), (u + 1.3, 6.45 + v), (u - 1.3, 6.45 + v)], tint, sides=_BOTH)
-    for across in np.arange(-1.25, 1.25, 0.13):
-        canvas.line([(u + across, 4.9 + v), (u + across, 6.45 + v)], 0.05, 0.72, sides=_BOTH)
+    furrows = np.arange(u - 1.25, u + 1.25, 0.13)
+    canvas.rib([((across, 4.9 + v), (across, 6.45 + v)) for across in furrows], sides=_BOTH)
 
 
 def tinted_collar(canvas: Canvas, ink: np.ndarray | float) -> None:
@@ -332,4 +342,4 @@ def decorate(fabric: np.ndarray, details: Sequence[Detail]) -> np.ndarray:
     canvas = Canvas(fabric.copy())
     for detail in details:
         detail(canvas)
-    return np.clip(canvas.fabric, 0, 0.95, out=canvas.fabric)
+    return canvas.fabric

@@ -195,7 +195,7 @@ def sew(kind_name: str, pattern: Pattern) -> Garment:
     )
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=1024)
 def tailor(kind_name: str, number: int, level: int) -> Garment:
     """Garment `number` of a kind, sewn at `level` Catmull-Clark steps; kept for later calls.
 
