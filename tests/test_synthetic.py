@@ -183,7 +183,8 @@ def test_flow_finds_the_same_cloth(monkeypatch):
     for pair in itertools.islice(stream, 8):
         visible = pair.flow[..., 2] == 1
         x, y = (pair.flow[visible][:, :2].astype(float) * SIZE).astype(int).T
-        assert visible.sum() > 20
+        if visible.sum() < 20:  # seen from opposite sides
+            continue
         half = SIZE // FLOW_SIZE // 2
         here = pair.image[half :: SIZE // FLOW_SIZE, half :: SIZE // FLOW_SIZE][visible] / 255.0
         there = pair.garment_image[y, x] / 255.0
@@ -192,6 +193,7 @@ def test_flow_finds_the_same_cloth(monkeypatch):
         hue = [h - np.median(h, 0) for h in hue]
         errors.append(np.median(np.abs(hue[0] - hue[1])))
         shuffled.append(np.median(np.abs(hue[0] - stream._rng.permutation(hue[1]))))
+    assert len(errors) >= 6
     assert np.mean(errors) < 0.05
     assert np.mean(errors) < 0.3 * np.mean(shuffled)
 
@@ -294,13 +296,13 @@ def test_collars_neither_fly_nor_sink_into_the_neck(kind):
         person, garment = random_person(rng, TRAINING), tailor(kind, number, 1)
         outfit = Outfit(garment, random_person(rng, TRAINING).vertices)
         dressed = dress(person, random_pose(rng), outfit, rng, TRAINING)
-        skin = load_body().collision_vertices
+        skin = load_body().body_vertices
         normals = vertex_normals(dressed.posed, load_body().triangles)[skin]
         above = (garment.pinned > 0) & (garment.position[:, 1] > 5.2)
         assert above.any()
         distance, nearest = cKDTree(dressed.posed[skin]).query(dressed.cloth["top"][above])
         height = ((dressed.cloth["top"][above] - dressed.posed[skin][nearest]) * normals[nearest]).sum(1)
-        assert (height > 0).mean() > 0.95  # a chin may rest on it
+        assert (height > 0).mean() > 0.97  # a chin may rest on it
         assert distance.max() < 1.2
 
 
