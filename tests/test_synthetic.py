@@ -302,7 +302,7 @@ def test_collars_neither_fly_nor_sink_into_the_neck(kind):
         assert above.any()
         distance, nearest = cKDTree(dressed.posed[skin]).query(dressed.cloth["top"][above])
         height = ((dressed.cloth["top"][above] - dressed.posed[skin][nearest]) * normals[nearest]).sum(1)
-        assert (height > 0).mean() > 0.97  # a chin may rest on it
+        assert (height > 0).mean() > 0.93  # beside a raised arm the crease of the shoulder closes around a hood
         assert distance.max() < 1.2
 
 
