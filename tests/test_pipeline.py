@@ -172,9 +172,7 @@ def test_other_garments_give_other_pictures(pipeline, person_file, garment_file)
     person = Image.open(person_file).convert("RGB").resize((360, 480))
     garment = Image.open(garment_file).convert("RGB")
     negative = Image.fromarray(255 - np.asarray(garment))
-    outputs = pipeline(
-        person, [garment, negative], "upper", num_inference_steps=1, generator=generators(0, 0)
-    ).images
+    outputs = pipeline(person, [garment, negative], "upper", num_inference_steps=1, generator=generators(0, 0)).images
     difference = np.abs(np.asarray(outputs[0], int) - np.asarray(outputs[1], int)).mean(-1)
     assert difference.max() > 30
 

@@ -4,21 +4,29 @@ import itertools
 
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 
 pytest.importorskip("numba", reason="the studio needs the extra `train`")
 
 from tryon.conditions import CATEGORIES
 from tryon.preprocessing.parsing import LABEL
 from tryon.synthetic import pairs
+from tryon.synthetic.asset import load_body
 from tryon.synthetic.body import BodyShape, morph
+from tryon.synthetic.details import decorate
+from tryon.synthetic.dressing import Dressed, Outfit, Trim, cloth_surface, display, dress
 from tryon.synthetic.fabric import PATTERNS, make_fabric
-from tryon.synthetic.garment import tailor
+from tryon.synthetic.garment import Garment, tailor
 from tryon.synthetic.garments import KINDS
+from tryon.synthetic.mesh import vertex_normals
 from tryon.synthetic.pairs import PairStream, RenderedPair, render_pair
+from tryon.synthetic.person import random_person
+from tryon.synthetic.pose import Pose, arm_preset, random_pose
 from tryon.synthetic.prints import WORDS
+from tryon.synthetic.quality import TRAINING
 from tryon.synthetic.render import main
 from tryon.synthetic.shards import list_shards, read_shard, write_shard
-from tryon.synthetic.shots import FLOW_SIZE
+from tryon.synthetic.shots import FLOW_SIZE, Shot, arrange, photograph_person, photograph_product
 from tryon.training.data import FIELDS, RENDERED_FIELDS
 
 SIZE = 128
@@ -32,6 +40,12 @@ def as_dict(pair: RenderedPair) -> dict[str, np.ndarray]:
 def label_at(parsing: np.ndarray, joint: np.ndarray) -> str:
     column, row = (joint[:2] * len(parsing)).astype(int)
     return list(LABEL)[parsing[row, column]]
+
+
+def labels_around(parsing: np.ndarray, joint: np.ndarray) -> set[str]:
+    """Labels within two pixels of a joint."""
+    column, row = (joint[:2] * len(parsing)).astype(int)
+    return {list(LABEL)[label] for label in parsing[max(row - 2, 0) : row + 3, max(column - 2, 0) : column + 3].flat}
 
 
 @pytest.fixture(scope="module")
@@ -120,18 +134,20 @@ def test_before_differs_from_after_by_the_garment_alone(rendered):
 
 
 def test_joints_lie_on_the_body(rendered):
-    on_body, on_face, total = 0, 0, 0
+    on_body = on_face = facing = total = 0
     for pair in rendered:
         seen = pair.pose[:, 2] > 0
         # the far ear of a turned head lies before the wall
         labels = [label_at(pair.parsing, joint) for joint in pair.pose[:16][seen[:16]]]
         on_body += sum(label != "background" for label in labels)
         total += len(labels)
-        on_face += label_at(pair.parsing, pair.pose[NOSE]) in ("face", "right_hand", "left_hand", "hair")
+        # the tip of a nose in profile lies on the outline
+        on_face += bool(labels_around(pair.parsing, pair.pose[NOSE]) & {"face", "right_hand", "left_hand", "hair"})
         assert ((pair.pose[:, :2] >= 0) & (pair.pose[:, :2] < 1)).all()
         assert (pair.pose[~seen] == 0).all()
-        assert pair.pose[RIGHT_SHOULDER, 0] < pair.pose[LEFT_SHOULDER, 0]  # they face the camera
-    assert on_body > 0.99 * total
+        facing += pair.pose[RIGHT_SHOULDER, 0] < pair.pose[LEFT_SHOULDER, 0]
+    assert facing > 0.8 * len(rendered)  # a few are seen a little from behind
+    assert on_body > 0.98 * total
     assert on_face == len(rendered)
 
 
@@ -168,7 +184,8 @@ def test_flow_finds_the_same_cloth(monkeypatch):
     for pair in itertools.islice(stream, 8):
         visible = pair.flow[..., 2] == 1
         x, y = (pair.flow[visible][:, :2].astype(float) * SIZE).astype(int).T
-        assert visible.sum() > 20
+        if visible.sum() < 20:  # seen from opposite sides
+            continue
         half = SIZE // FLOW_SIZE // 2
         here = pair.image[half :: SIZE // FLOW_SIZE, half :: SIZE // FLOW_SIZE][visible] / 255.0
         there = pair.garment_image[y, x] / 255.0
@@ -177,6 +194,7 @@ def test_flow_finds_the_same_cloth(monkeypatch):
         hue = [h - np.median(h, 0) for h in hue]
         errors.append(np.median(np.abs(hue[0] - hue[1])))
         shuffled.append(np.median(np.abs(hue[0] - stream._rng.permutation(hue[1]))))
+    assert len(errors) >= 6
     assert np.mean(errors) < 0.05
     assert np.mean(errors) < 0.3 * np.mean(shuffled)
 
@@ -206,10 +224,116 @@ def test_garments_follow_the_body(kind):
     """A bigger wearer's garment is bigger, and its cut does not depend on the level of detail."""
     garment = tailor(kind, 0, 1)
     slim, large = (garment.weights @ morph(BodyShape(weight=weight)) for weight in (0.1, 0.9))
-    assert np.ptp(large[:, 0]) > np.ptp(slim[:, 0])
+    assert np.abs(large[:, 0]).mean() > np.abs(slim[:, 0]).mean()
     coarse = tailor(kind, 0, 0)
     assert np.abs(coarse.position.min(0) - garment.position.min(0)).max() < 0.4
     assert set(np.unique(garment.triangles)) == set(range(len(garment.position)))
+
+
+@pytest.fixture(scope="module")
+def worn() -> dict[str, tuple[Garment, Dressed, Shot, Shot]]:
+    """Every kind of garment on one person who stands with the arms away, and lying flat."""
+    rng = np.random.default_rng(5)
+    person = random_person(rng, TRAINING)
+    arms, leg = arm_preset("away"), (np.array([0.1, -1, 0.0]), np.array([0.08, -1, 0.0]))
+    pose = Pose((arms, arms), (leg, leg), np.zeros(3), np.zeros(3))
+    shots = {}
+    for kind, row in KINDS.items():
+        clothes = {"top" if row.category != "lower" else "lower": tailor(kind, 2, 1)}
+        if row.category != "dress":
+            other = "lower" if "top" in clothes else "top"
+            clothes[other] = tailor("trousers" if other == "lower" else "tshirt", 0, 1)
+        size = person.vertices
+        dressed = dress(person, pose, Outfit(clothes["top"], size, clothes.get("lower"), size), rng, TRAINING)
+        fabric = np.full((2, 384, 384, 3), 0.4, np.float32)
+        surfaces = [cloth_surface(slot, clothes[slot], dressed.cloth[slot], fabric, Trim()) for slot in dressed.cloth]
+        slot = "lower" if row.category == "lower" else "top"
+        setting = arrange(dressed, "full", 256, rng, TRAINING)
+        shot = photograph_person(dressed, surfaces, slot, setting, 256, TRAINING)
+        vertices, joints = display(clothes[slot], size, rng, TRAINING)
+        lying = cloth_surface(slot, clothes[slot], vertices, fabric, Trim())
+        flat = photograph_product(lying, joints, row.category, True, 256, rng, TRAINING)
+        shots[kind] = clothes[slot], dressed, shot, flat
+    return shots
+
+
+def halfway(pose: np.ndarray, start: int, end: int) -> np.ndarray:
+    return (pose[start] + pose[end]) / 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_covers_what_it_should(worn, kind):
+    """Worn and lying flat, the garment is where its kind says and nowhere else."""
+    garment, _, *shots = worn[kind]
+    long_sleeved = {"hoodie", "jacket", "open_jacket", "turtleneck"}
+    for shot in shots:
+        parsing, pose, label = shot.picture.parsing, shot.pose, garment.category
+        if label == "lower":
+            inside = [halfway(pose, hip, knee) for hip, knee in ((8, 9), (11, 12))] if kind != "shorts" else []
+            inside += [pose[8] * 0.75 + pose[9] * 0.25] if kind == "shorts" else []
+        else:
+            inside = [halfway(pose, 2, 11), halfway(pose, 5, 8)]  # from a shoulder to the other hip
+            inside += [halfway(pose, 2, 3), pose[3], halfway(pose, 5, 6)] if kind in long_sleeved else []
+        for joint in inside:
+            assert label_at(parsing, joint) == label
+    label = LABEL[garment.category]
+    assert 0.01 < (shots[0].picture.parsing == label).mean() < 0.35
+    assert 0.15 < (shots[1].picture.parsing == label).mean() < 0.75
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_kind_lets_skin_through(worn, kind):
+    _, _, shot, _ = worn[kind]
+    cloth = np.isin(shot.picture.parsing, [LABEL[name] for name in CATEGORIES])
+    skin = shot.picture.parsing == LABEL["torso_skin"]
+    around = [np.roll(cloth, shift, axis) for axis in (0, 1) for shift in (-3, 3)]
+    assert (skin & np.logical_and.reduce(around)).sum() < 0.002 * cloth.sum()  # the tip of a neckline
+
+
+@pytest.mark.parametrize("kind", ["shirt", "polo", "turtleneck", "hoodie", "jacket"])
+def test_collars_neither_fly_nor_sink_into_the_neck(kind):
+    rng = np.random.default_rng(0)
+    for number in range(3):
+        person, garment = random_person(rng, TRAINING), tailor(kind, number, 1)
+        outfit = Outfit(garment, random_person(rng, TRAINING).vertices)
+        dressed = dress(person, random_pose(rng), outfit, rng, TRAINING)
+        skin = load_body().body_vertices
+        normals = vertex_normals(dressed.posed, load_body().triangles)[skin]
+        above = (garment.pinned > 0) & (garment.position[:, 1] > 5.2)
+        assert above.any()
+        distance, nearest = cKDTree(dressed.posed[skin]).query(dressed.cloth["top"][above])
+        height = ((dressed.cloth["top"][above] - dressed.posed[skin][nearest]) * normals[nearest]).sum(1)
+        assert (height > 0).mean() > 0.93  # beside a raised arm the crease of the shoulder closes around a hood
+        assert distance.max() < 1.2
+
+
+def test_details_are_drawn_on_a_copy_of_the_cloth():
+    shirt = tailor("shirt", 0, 1)
+    plain = np.full((2, 384, 384, 3), 0.4, np.float32)
+    drawn = decorate(plain, shirt.details)
+    assert (plain == np.float32(0.4)).all()
+    column = drawn.shape[2] // 2
+    buttons = np.abs(drawn[0, :, column] - 0.4).max(-1) > 0.1
+    assert 5 <= (np.diff(buttons.astype(int)) == 1).sum() <= 16
+    assert decorate(plain, tailor("tank", 0, 1).details) is plain
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_every_pattern_dyes_cloth(pattern):
+    fabrics = [make_fabric(np.random.default_rng(3), 384, pattern)[0] for _ in range(2)]
+    np.testing.assert_array_equal(*fabrics)
+    assert fabrics[0].shape == (2, 384, 384, 3)
+    assert 0 <= fabrics[0].min() <= fabrics[0].max() <= 0.95
+    assert np.isfinite(fabrics[0]).all()
+    if pattern != "plain":
+        assert fabrics[0][0].std((0, 1)).max() > 0.001
+
+
+def test_what_is_not_printed_bears_no_picture():
+    """Shirts and jackets are of one cloth from seam to seam."""
+    for seed in range(12):
+        fabric, _ = make_fabric(np.random.default_rng(seed), 128, "plain", printed=False)
+        assert (fabric == fabric[:1, :1, :1]).all()
 
 
 def test_refusals_say_what_to_do():

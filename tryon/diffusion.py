@@ -60,9 +60,7 @@ def drop_jointly(
 
 def upsample(image: torch.Tensor, size: int) -> torch.Tensor:
     """Hand-off between stages: a result in [-1, 1] bilinearly enlarged to (N, 3, size, size), clipped to range."""
-    up = torch.nn.functional.interpolate(
-        image.clamp(-1, 1), size=(size, size), mode="bilinear", align_corners=False
-    )
+    up = torch.nn.functional.interpolate(image.clamp(-1, 1), size=(size, size), mode="bilinear", align_corners=False)
     return up.clamp(-1, 1)
 
 

@@ -91,8 +91,7 @@ class EfficientUNet(ModelMixin, ConfigMixin):
             width, out = channels[i], channels[max(i - 1, 0)]
             self.up_blocks.append(
                 nn.ModuleList(
-                    ResBlock(width, width, film_dim, width if j == 0 else 0)
-                    for j in range(layers_per_block[i])
+                    ResBlock(width, width, film_dim, width if j == 0 else 0) for j in range(layers_per_block[i])
                 )
             )
             self.up.append(nn.Conv2d(width, out, 3, padding=1))

@@ -69,9 +69,7 @@ class ResBlock(nn.Module):
     Appendix A.1 of the paper. On the way up the UNet's skip joins after the first FiLM.
     """
 
-    def __init__(
-        self, in_channels: int, out_channels: int, film_dim: int, skip_channels: int = 0
-    ) -> None:
+    def __init__(self, in_channels: int, out_channels: int, film_dim: int, skip_channels: int = 0) -> None:
         super().__init__()
         total = in_channels + skip_channels
         self.norm1, self.norm2 = group_norm(total), group_norm(out_channels)
@@ -85,9 +83,7 @@ class ResBlock(nn.Module):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 
-    def forward(
-        self, x: torch.Tensor, embedding: torch.Tensor, skip: torch.Tensor | None = None
-    ) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, embedding: torch.Tensor, skip: torch.Tensor | None = None) -> torch.Tensor:
         """(N, C_in, H, W), (N, film_dim) and, going up, the skip (N, C_skip, H, W) -> (N, C_out, H, W)."""
         x = film(x, self.film1(embedding))
         if skip is not None:
@@ -151,9 +147,7 @@ class CrossAttention(nn.Module):
         nn.init.zeros_(self.to_out.bias)
         self.code_scale = nn.Parameter(torch.full((self.heads,), 25.0)) if code_channels else None
 
-    def keys_values(
-        self, garment: torch.Tensor, code: torch.Tensor | None
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def keys_values(self, garment: torch.Tensor, code: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
         """Keys and values (N, heads, L, D) of garment features (N, C, H, W); independent of the person."""
         tokens = self.garment_norm(garment).flatten(2).transpose(1, 2)
         k, v = _heads(self.to_k(tokens), self.heads), _heads(self.to_v(tokens), self.heads)

@@ -29,9 +29,7 @@ class GarmentLocator(nn.Module):
         embedding_dim: width of the vector of both poses and the garment's outline that modulates every block.
     """
 
-    def __init__(
-        self, side: int, channels: int = 56, num_keypoints: int = 18, embedding_dim: int = 96
-    ) -> None:
+    def __init__(self, side: int, channels: int = 56, num_keypoints: int = 18, embedding_dim: int = 96) -> None:
         super().__init__()
         self.side, self.channels = side, channels
         self.embed = nn.Sequential(
@@ -43,9 +41,7 @@ class GarmentLocator(nn.Module):
         # Codes of the person and their disagreement; agnostic and warped garment; outline; position; certainty.
         self.stem = nn.Conv2d(2 * CODE_CHANNELS + 3 + 3 + 1 + 2 + 1, channels, 1)
         self.down = nn.ModuleList(ResBlock(channels, channels, embedding_dim) for _ in range(3))
-        self.up = nn.ModuleList(
-            ResBlock(channels, channels, embedding_dim, channels if i else 0) for i in range(3)
-        )
+        self.up = nn.ModuleList(ResBlock(channels, channels, embedding_dim, channels if i else 0) for i in range(3))
         self.norm = group_norm(channels)
         self.correction = nn.Conv2d(channels, 2, 1)
         nn.init.zeros_(self.correction.weight)

@@ -253,9 +253,7 @@ def frame_garment(
     # Shrinking needs a filter over the area; warpAffine has none, so blur by the factor first.
     if scale < 0.75:
         garment = cv2.GaussianBlur(garment, (0, 0), 0.45 / scale)
-    matrix = np.array(
-        [[scale, 0, (0.5 - left) * scale - 0.5], [0, scale, (0.5 - top) * scale - 0.5]]
-    )
+    matrix = np.array([[scale, 0, (0.5 - left) * scale - 0.5], [0, scale, (0.5 - top) * scale - 0.5]])
     framed = cv2.warpAffine(
         garment,
         matrix,
@@ -271,9 +269,7 @@ def frame_garment(
     return framed, moved, window
 
 
-def changed_region(
-    hidden: np.ndarray, before: np.ndarray, garment: np.ndarray, category: str, size: int
-) -> np.ndarray:
+def changed_region(hidden: np.ndarray, before: np.ndarray, garment: np.ndarray, category: str, size: int) -> np.ndarray:
     """What of the photograph is replaced: what was worn there and what the new garment covers.
 
     A network has to paint all that is hidden, but the wall, the arm or the trousers that the photograph shows and the

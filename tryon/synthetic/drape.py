@@ -19,6 +19,7 @@ from tryon.synthetic.pose import Skeleton, skin_vertices
 from tryon.synthetic.quality import Quality
 
 SKIN_GAP = 0.07  # dm between skin and the cloth on it
+_LAYER_GAP = 0.05  # dm between the layers of a garment
 _COVERED = 1.2  # dm between a garment and the skin it covers, on the unmorphed body
 _TRUNK_LEVELS = ("calf_l", "thigh_l", "spine_01", "spine_02", "spine_03")
 
@@ -169,11 +170,12 @@ def drape(
     tree = cKDTree(obstacle.points, leafsize=24)
     steps = round(KINDS[garment.kind].drape_steps * quality.drape_effort)
     rounds = max(2, steps // 20)
+    lift = garment.lift[:, None, None]
     for _ in range(rounds):
         _, nearest = tree.query(x, k=quality.collision_neighbours, eps=0.1)
         nearest = nearest.reshape(len(x), -1)
         planes = (
-            np.ascontiguousarray(obstacle.points[nearest], np.float32),
+            np.ascontiguousarray(obstacle.points[nearest] + lift * obstacle.normals[nearest], np.float32),
             np.ascontiguousarray(obstacle.normals[nearest], np.float32),
         )
         _relax(x, previous, springs, garment.pinned, target, *planes, gap, quality.gravity, steps // rounds)
@@ -183,6 +185,18 @@ def drape(
         x[garment.border] = 0.4 * x[garment.border] + 0.6 * (garment.border_mean @ x)
     held = garment.pinned > 0
     x[held] = target[held]
+    return _settle(x, garment) if garment.under.any() else x
+
+
+def _settle(x: np.ndarray, garment: Garment) -> np.ndarray:
+    """Push what lies under the rest of a garment back under it."""
+    outer = np.flatnonzero(~garment.under)
+    distance, near = cKDTree(x[outer], leafsize=24).query(x[garment.under], eps=0.1)
+    near = outer[near]
+    normal = vertex_normals(x, garment.triangles)[near]
+    height = ((x[garment.under] - x[near]) * normal).sum(1)
+    push = np.where(distance < 0.4, np.maximum(height + _LAYER_GAP, 0), 0)
+    x[garment.under] -= (push[:, None] * normal).astype(np.float32)
     return x
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from tryon.preprocessing.parsing import LABEL
 from tryon.synthetic import parts
 from tryon.synthetic.asset import load_body
+from tryon.synthetic.details import decorate
 from tryon.synthetic.drape import SKIN_GAP, Fit, Obstacle, body_obstacle, drape, tuck
 from tryon.synthetic.garment import Garment
 from tryon.synthetic.mesh import vertex_normals
@@ -33,6 +34,10 @@ class Outfit:
     top_size: np.ndarray | None
     lower: Garment | None = None
     lower_size: np.ndarray | None = None
+
+    def in_slot(self, slot: str) -> Garment | None:
+        """The garment in slot "top" or "lower"."""
+        return self.top if slot == "top" else self.lower
 
 
 @dataclass(frozen=True)
@@ -147,7 +152,7 @@ def cloth_surface(slot: str, garment: Garment, vertices: np.ndarray, fabric: np.
         label=LABEL[garment.category],
         corner_uv=garment.uv[garment.triangles],
         extra=np.stack([garment.front, garment.hem, garment.hem], 1),
-        texture=fabric,
+        texture=decorate(fabric, garment.details),
         specular=trim.specular,
         gloss=8,
         rib=trim.rib,

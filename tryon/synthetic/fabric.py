@@ -11,21 +11,26 @@ import cv2
 import numpy as np
 
 from tryon.synthetic.noise import fractal_noise, random_dye, random_hue
-from tryon.synthetic.prints import MOTIFS, WORDS, add_print
+from tryon.synthetic.prints import MOTIFS, WORDS, Spot, add_print
 
 WIDTH = 14.5  # dm; u runs from -7.25 to 7.25 and v from 6.5 (top) to -8
-_PRINTABLE = ("plain", "gradient", "colourblock")
+_CHEST = ("print", "text")
+_PRINTABLE = ("plain", "gradient", "colourblock", "heather")
 
 
 @dataclass(frozen=True)
 class Cloth:
-    """An undyed square: its side in pixels, two colours, further ones if given, and the dice for its pattern."""
+    """An undyed square: its side in pixels, two colours, further ones if given, and the dice for its pattern.
+
+    `drawn` says that the dice gave the colours, too, so that a pattern may prefer its own.
+    """
 
     size: int
     base: np.ndarray
     accent: np.ndarray
     others: Sequence[np.ndarray]
     rng: np.random.Generator
+    drawn: bool = True
 
     @property
     def pixels_per_dm(self) -> float:
@@ -90,21 +95,41 @@ def _dots(cloth: Cloth) -> np.ndarray:
 
 
 def _floral(cloth: Cloth) -> np.ndarray:
-    rng, sides = cloth.rng, []
-    for _ in range(2):
-        image = np.tile(cloth.base.astype(np.float32), (cloth.size, cloth.size, 1))
-        for _ in range(int(rng.integers(90, 260))):
-            centre = rng.uniform(0, cloth.size, 2)
-            radius = rng.uniform(0.12, 0.45) * cloth.pixels_per_dm
-            colour = cloth.accent if rng.random() < 0.5 else cloth.another()
-            petals, turn = int(rng.integers(4, 8)), rng.uniform(0, 6)
-            for j in range(petals):
-                angle = turn + j * 6.283 / petals
-                petal = centre + radius * 0.6 * np.array([np.cos(angle), np.sin(angle)])
-                _dot(image, petal, radius * 0.42, colour)
-            _dot(image, centre, radius * 0.28, (0.7, 0.5, 0.05))
-        sides.append(image)
-    return np.stack(sides)
+    """Blossoms of two or three colours among leaves, without a flower upon another."""
+    rng, largest = cloth.rng, cloth.rng.uniform(0.26, 0.65)
+    colours = [cloth.accent, cloth.another(), cloth.another()]
+    leaf = 0.5 * cloth.base + 0.5 * np.array([0.05, 0.16, 0.04])
+    image = np.tile(cloth.base.astype(np.float32), (cloth.size, cloth.size, 1))
+    step = largest * rng.uniform(1.9, 3.0) * cloth.pixels_per_dm
+    for row in range(int(cloth.size / step) + 1):
+        for column in range(int(cloth.size / step) + 1):
+            centre = (np.array([column, row]) + rng.uniform(0.15, 0.85, 2)) * step
+            radius = largest * rng.uniform(0.45, 1) * cloth.pixels_per_dm
+            _blossom(image, centre, radius, colours[int(rng.choice(3, p=[0.5, 0.3, 0.2]))], leaf, rng)
+    return image
+
+
+def _blossom(
+    image: np.ndarray, centre: np.ndarray, radius: float, colour: np.ndarray, leaf: np.ndarray, rng: np.random.Generator
+) -> None:
+    petals, turn = int(rng.integers(5, 8)), rng.uniform(0, 6)
+    for angle in turn + np.array([0.3, 2.6]):
+        _petal(image, centre, radius * 1.35, angle, 0.2, leaf)
+    for angle in turn + np.arange(petals) * 2 * np.pi / petals:
+        _petal(image, centre, radius, angle, 0.3, colour * 0.75)
+        _petal(image, centre, radius * 0.92, angle, 0.26, colour)
+    _dot(image, centre, radius * 0.24, np.array([0.7, 0.45, 0.06]))
+
+
+def _petal(
+    image: np.ndarray, centre: np.ndarray, length: float, angle: float, width: float, colour: np.ndarray
+) -> None:
+    """An ellipse that reaches from the centre outwards."""
+    middle = centre + 0.55 * length * np.array([np.cos(angle), np.sin(angle)])
+    axes = int(8 * 0.45 * length), int(8 * width * length)
+    ink, fixed = tuple(map(float, colour)), tuple(int(c) for c in np.int32(8 * middle))
+    outline = cv2.ellipse2Poly(fixed, axes, int(np.degrees(angle)), 0, 360, 20)
+    cv2.fillPoly(image, [outline], ink, cv2.LINE_AA, 3)
 
 
 def _dot(image: np.ndarray, centre: np.ndarray, radius: float, colour: Sequence[float]) -> None:
@@ -112,8 +137,75 @@ def _dot(image: np.ndarray, centre: np.ndarray, radius: float, colour: Sequence[
     cv2.circle(image, fixed, int(8 * radius), tuple(map(float, colour)), -1, cv2.LINE_AA, 3)
 
 
+def _tartan(cloth: Cloth) -> np.ndarray:
+    """Bands of several colours that cross: where two meet they blend, as dyed threads do."""
+    rng, width = cloth.rng, cloth.rng.uniform(0.7, 2.2)
+    bands = [(0.0, rng.uniform(0.3, 0.5), cloth.accent)]
+    for _ in range(int(rng.integers(1, 4))):
+        bands.append((rng.uniform(0, 1), rng.uniform(0.03, 0.14), cloth.another()))
+    line = (np.arange(cloth.size) + 0.5) / cloth.pixels_per_dm / width % 1
+    threads = np.tile(cloth.base.astype(np.float32), (cloth.size, 1))
+    for start, share, colour in bands:
+        threads[(line - start) % 1 < share] = colour
+    threads = cv2.blur(threads[None], (max(1, round(cloth.size / 400)), 1))[0]
+    return 0.5 * threads[None] + 0.5 * threads[:, None]
+
+
+def _denim(cloth: Cloth) -> np.ndarray:
+    """Twill with worn, paler patches; blue, black or in the colour of the cloth."""
+    rng = cloth.rng
+    u, v = cloth.grid
+    dyes = ((0.03, 0.06, 0.16), (0.02, 0.02, 0.025), cloth.base)
+    dye = np.array(dyes[rng.choice(3, p=[0.7, 0.15, 0.15])]) if cloth.drawn else cloth.base
+    worn = np.exp(-(((np.abs(u) - 1.3) / 0.8) ** 2)) * np.exp(-(((v + 2) / 2.6) ** 2))
+    pale = rng.uniform(0, 0.5) + rng.uniform(0, 0.4) * worn + 0.04 * fractal_noise(rng, cloth.size, 4, 16)
+    pale = np.clip(pale, 0, 0.9)
+    twill = 1 + 0.10 * np.sin((u + 2 * v) * 2 * np.pi / max(0.09, 3 / cloth.pixels_per_dm))
+    slub = 1 + 0.05 * cv2.blur(rng.standard_normal((cloth.size, cloth.size)).astype(np.float32), (1, 9)) * 3
+    return (dye + (0.45 - dye) * pale[..., None] * 0.7) * (twill * slub)[..., None]
+
+
+def _knit(cloth: Cloth) -> np.ndarray:
+    """Columns of stitches, with cables between them on some."""
+    rng = cloth.rng
+    u, v = cloth.grid
+    stitch = max(rng.uniform(0.11, 0.2), 4 / cloth.pixels_per_dm)
+    column = np.abs(u / stitch % 1 - 0.5) * 2  # 0 in the middle of a column
+    rows = np.sin((v / stitch + 0.45 * column) * 2 * np.pi)
+    relief = 1 + 0.12 * rows - 0.22 * column**3
+    if rng.random() < 0.5:
+        across = np.abs(u) % (stitch * 14) / (stitch * 6)
+        twist = np.cos((across * 2 + np.sin(v * 3.2)) * np.pi)
+        relief = np.where(across < 1, 1 + 0.2 * twist * np.sin(across * np.pi) - 0.12 * (across > 0.94), relief)
+    return cloth.base * relief[..., None]
+
+
+def _heather(cloth: Cloth) -> np.ndarray:
+    """Fibres of two colours, spun before weaving."""
+    fibres = cloth.rng.standard_normal((cloth.size, cloth.size)).astype(np.float32)
+    fibres = cv2.blur(fibres, (5, 1)) * 2.2 + 0.5 * fractal_noise(cloth.rng, cloth.size, 3, 40)
+    pale = 0.6 * cloth.base + 0.4
+    return cloth.base + (pale - cloth.base) * np.clip(0.35 + 0.22 * fibres, 0, 1)[..., None]
+
+
+def _all_over(cloth: Cloth) -> np.ndarray:
+    """One motif, again and again."""
+    rng = cloth.rng
+    name = str(rng.choice([motif for motif in MOTIFS if motif not in ("photo", "mountains")]))
+    step, half = rng.uniform(0.9, 1.8) * cloth.pixels_per_dm, rng.uniform(0.26, 0.42)
+    second = cloth.another()
+    image = np.tile(cloth.base.astype(np.float32), (cloth.size, cloth.size, 1))
+    for row in range(int(cloth.size / step) + 1):
+        for column in range(int(cloth.size / step) + 1):
+            x, y = (column + 0.5 * (row % 2)) * step, (row + 0.25) * step
+            ink = (cloth.accent, second) if (row + column) % 2 else (second, cloth.accent)
+            MOTIFS[name](image, Spot(x, y, half * step, (*ink, cloth.base)), np.random.default_rng(0))
+    return image
+
+
 def _gradient(cloth: Cloth) -> np.ndarray:
-    return cloth.mixed(np.clip((cloth.grid[1] + 1) / 6, 0, 1))
+    top, length = cloth.rng.uniform(3, 6), cloth.rng.uniform(3, 8)
+    return cloth.mixed(np.clip((top - cloth.grid[1]) / length, 0, 1))
 
 
 def _colourblock(cloth: Cloth) -> np.ndarray:
@@ -139,18 +231,23 @@ def _camouflage(cloth: Cloth) -> np.ndarray:
 # Pattern -> painter and how often it is drawn. A painter returns one (n, n, 3) image for both
 # sides or (2, n, n, 3) for front and back.
 PATTERNS: dict[str, tuple[Callable[[Cloth], np.ndarray], float]] = {
-    "plain": (_plain, 0.16),
-    "print": (_plain, 0.20),
-    "text": (_plain, 0.12),
-    "stripes": (_stripes, 0.11),
+    "plain": (_plain, 0.13),
+    "print": (_plain, 0.15),
+    "text": (_plain, 0.11),
+    "stripes": (_stripes, 0.09),
     "vertical_stripes": (_vertical_stripes, 0.04),
-    "check": (_check, 0.09),
-    "dots": (_dots, 0.07),
-    "floral": (_floral, 0.08),
+    "check": (_check, 0.04),
+    "tartan": (_tartan, 0.07),
+    "dots": (_dots, 0.05),
+    "floral": (_floral, 0.07),
+    "all_over": (_all_over, 0.04),
     "gradient": (_gradient, 0.03),
-    "colourblock": (_colourblock, 0.04),
-    "tie_dye": (_tie_dye, 0.03),
-    "camouflage": (_camouflage, 0.03),
+    "colourblock": (_colourblock, 0.03),
+    "tie_dye": (_tie_dye, 0.02),
+    "camouflage": (_camouflage, 0.02),
+    "heather": (_heather, 0.05),
+    "knit": (_knit, 0.06),
+    "denim": (_denim, 0.04),
 }
 
 
@@ -173,6 +270,7 @@ def make_fabric(
     others: Sequence[np.ndarray] = (),
     words: Sequence[str] = WORDS["train"],
     motifs: Sequence[str] = tuple(MOTIFS),
+    printed: bool = True,
 ) -> tuple[np.ndarray, str]:
     """Weave, dye and print a fabric.
 
@@ -184,6 +282,7 @@ def make_fabric(
         others: further (3,) colours for patterns with many; none means any.
         words: what may be printed on it.
         motifs: which motifs may be printed on it.
+        printed: False draws no pattern with a picture or word on the chest.
 
     Returns:
         fabric: (2, size, size, 3) float32 linear RGB in [0, 0.95]: front and back.
@@ -194,13 +293,13 @@ def make_fabric(
     """
     base, accent = colours or _draw_colours(rng)
     if pattern is None:
-        odds = [odds for _, odds in PATTERNS.values()]
-        pattern = str(rng.choice(list(PATTERNS), p=odds))
+        odds = np.array([odds * (printed or name not in _CHEST) for name, (_, odds) in PATTERNS.items()])
+        pattern = str(rng.choice(list(PATTERNS), p=odds / odds.sum()))
     if pattern not in PATTERNS:
         raise ValueError(f"There is no pattern {pattern!r}: choose one of {', '.join(PATTERNS)}.")
-    image = PATTERNS[pattern][0](Cloth(size, base, accent, others, rng))
+    image = PATTERNS[pattern][0](Cloth(size, base, accent, others, rng, colours is None))
     fabric = np.broadcast_to(image, (2, size, size, 3)).astype(np.float32)
-    if pattern in ("print", "text") or (colours is None and pattern in _PRINTABLE and rng.random() < 0.25):
+    if pattern in _CHEST or (printed and colours is None and pattern in _PRINTABLE and rng.random() < 0.25):
         sides = [0] if rng.random() < 0.75 else [0, 1]
         for side in sides:
             fabric[side] = add_print(fabric[side], pattern, (base, accent), words, motifs, others, rng)

@@ -13,7 +13,9 @@ from scipy import sparse
 from scipy.spatial import cKDTree
 
 from tryon.synthetic.asset import load_body
-from tryon.synthetic.garments import KINDS, GarmentKind, Piece
+from tryon.synthetic.cuts import Piece
+from tryon.synthetic.details import Detail
+from tryon.synthetic.garments import KINDS, GarmentKind, Pattern
 from tryon.synthetic.mesh import row_mean, vertex_normals
 
 _WAIST = 1.5  # dm, height on the unmorphed body
@@ -34,11 +36,14 @@ class Garment:
         edges, bends: (E, 2) and (B, 2) int32, neighbours and next-but-one neighbours.
         border: indices of the vertices on hems and necklines.
         border_mean: (len(border), n) sparse, mean of a border vertex's border neighbours.
-        pinned: (n,) float32, 1 where the garment is held by the waist.
+        pinned: (n,) float32, 1 where the garment is held by the waist, or is too stiff to hang.
+        lift: (n,) float32, dm by which it stays further off the body than other cloth.
+        under: (n,) bool, what lies under the rest of the garment.
         front: (n,) float32, z of the normal: which of the two textures a vertex shows.
-        hem: (n,) float32, dm to the nearest border.
+        hem: (n,) float32, dm to the nearest border of the same piece, but for the seam at a waist.
         opening: (n,) float32, dm to the nearest border that skin comes out of.
         uv: (n, 2) float32, dm on the flat pattern.
+        details: what is drawn on its fabric.
     """
 
     kind: str
@@ -54,10 +59,13 @@ class Garment:
     border: np.ndarray
     border_mean: sparse.csr_matrix
     pinned: np.ndarray
+    lift: np.ndarray
+    under: np.ndarray
     front: np.ndarray
     hem: np.ndarray
     opening: np.ndarray
     uv: np.ndarray
+    details: tuple[Detail, ...]
 
     @property
     def category(self) -> str:
@@ -90,9 +98,11 @@ def _threads(triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     return edges[met].astype(np.int32), bends.astype(np.int32), edges[outer]
 
 
-def _pins(kind: GarmentKind, position: np.ndarray, piece: np.ndarray, border: np.ndarray) -> np.ndarray:
-    """1 for vertices that the waist holds in place."""
-    pinned = np.zeros(len(position), np.float32)
+def _pins(
+    kind: GarmentKind, held: np.ndarray, position: np.ndarray, piece: np.ndarray, border: np.ndarray
+) -> np.ndarray:
+    """1 for vertices that are held in place by the waist or, as `held` ones, by their stiffness."""
+    pinned = held.astype(np.float32)
     if kind.waist_piece is None:
         return pinned
     band = border[(piece[border] == kind.waist_piece) & (position[border, 1] > 0)]
@@ -103,8 +113,12 @@ def _pins(kind: GarmentKind, position: np.ndarray, piece: np.ndarray, border: np
     return pinned
 
 
-def _distance(position: np.ndarray, border: np.ndarray) -> np.ndarray:
-    return cKDTree(position[border]).query(position)[0].astype(np.float32)
+def _distance(position: np.ndarray, others: np.ndarray) -> np.ndarray:
+    return cKDTree(others).query(position)[0].astype(np.float32)
+
+
+def _per_vertex(pieces: list[Piece], attribute: str) -> np.ndarray:
+    return np.concatenate([np.full(piece.weights.shape[0], getattr(piece, attribute)) for piece in pieces])
 
 
 def _is_seam(kind: GarmentKind, position: np.ndarray) -> np.ndarray:
@@ -121,16 +135,25 @@ def _pattern(position: np.ndarray, normal: np.ndarray) -> np.ndarray:
     return uv
 
 
-def sew(kind_name: str, pieces: list[Piece]) -> Garment:
+def _hem(position: np.ndarray, piece: np.ndarray, border: np.ndarray) -> np.ndarray:
+    """Distance to the borders of a vertex's own piece."""
+    hem = np.empty(len(position), np.float32)
+    for number in np.unique(piece):
+        own, rim = piece == number, border[piece[border] == number]
+        hem[own] = _distance(position[own], position[rim]) if len(rim) else 9.0
+    return hem
+
+
+def sew(kind_name: str, pattern: Pattern) -> Garment:
     """Join cut pieces into a garment."""
-    kind = KINDS[kind_name]
+    kind, pieces = KINDS[kind_name], pattern.pieces
     sizes = [piece.weights.shape[0] for piece in pieces]
     offsets = np.concatenate([[0], np.cumsum(sizes)[:-1]])
     triangles = np.concatenate(
         [piece.triangles + offset for piece, offset in zip(pieces, offsets, strict=True)]
     ).astype(np.int32)
     weights = sparse.vstack([piece.weights for piece in pieces]).tocsr().astype(np.float32)
-    ease = np.repeat([piece.ease for piece in pieces], sizes).astype(np.float32)
+    ease = np.concatenate([piece.ease for piece in pieces]).astype(np.float32)
     number = np.repeat(np.arange(len(pieces)), sizes)
     position = np.asarray(weights @ load_body().vertices)
     normal = vertex_normals(position, triangles)
@@ -142,6 +165,9 @@ def sew(kind_name: str, pieces: list[Piece]) -> Garment:
     pairs = np.concatenate([rim, rim[:, ::-1]])
     neighbours = sparse.csr_matrix((np.ones(len(pairs), np.float32), (pairs[:, 0], pairs[:, 1])), (len(position),) * 2)
     skin_index, skin_weight = _skin(weights)
+    under = _per_vertex(pieces, "under")
+    seam = _is_seam(kind, position[border])
+    place = np.repeat([piece.place for piece in pieces], sizes, axis=0)
     # Relaxation goes edge by edge; a shuffled order spreads a pull evenly. The order is part of
     # the garment, not chance.
     shuffled = np.random.default_rng(0).permutation(len(edges))
@@ -158,15 +184,18 @@ def sew(kind_name: str, pieces: list[Piece]) -> Garment:
         bends=bends,
         border=border,
         border_mean=row_mean(neighbours)[border].astype(np.float32),
-        pinned=_pins(kind, position, number, border),
-        front=normal[:, 2].copy(),
-        hem=_distance(position, border),
-        opening=_distance(position, border[~_is_seam(kind, position[border])]),
-        uv=_pattern(position, normal),
+        pinned=_pins(kind, _per_vertex(pieces, "held"), position, number, border),
+        lift=_per_vertex(pieces, "lift").astype(np.float32),
+        under=under,
+        front=np.where(under, 1, normal[:, 2]).astype(np.float32),
+        hem=_hem(position, number, border[~seam]),
+        opening=_distance(position, position[border[~seam & _per_vertex(pieces, "opens")[border]]]),
+        uv=(_pattern(position, normal) + place).astype(np.float32),
+        details=pattern.details,
     )
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=1024)
 def tailor(kind_name: str, number: int, level: int) -> Garment:
     """Garment `number` of a kind, sewn at `level` Catmull-Clark steps; kept for later calls.
 

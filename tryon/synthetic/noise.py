@@ -38,7 +38,9 @@ def random_dye(rng: np.random.Generator) -> np.ndarray:
         return np.full(3, rng.uniform(0.012, 0.05))
     if kind < 0.5:
         return np.full(3, rng.uniform(0.08, 0.4))
-    return random_hue(rng)
+    if kind < 0.88:  # most dyes are muted
+        return random_hue(rng, (0.15, 0.75), (0.2, 0.88))
+    return random_hue(rng, (0.5, 0.95), (0.5, 0.95))
 
 
 def srgb(red: int, green: int, blue: int) -> np.ndarray:

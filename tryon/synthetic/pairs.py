@@ -22,6 +22,7 @@ from tryon.synthetic.dressing import (
 )
 from tryon.synthetic.fabric import PATTERNS, make_fabric
 from tryon.synthetic.garment import Garment, tailor
+from tryon.synthetic.garments import KINDS
 from tryon.synthetic.person import Person, random_person
 from tryon.synthetic.pose import Pose, random_pose
 from tryon.synthetic.prints import WORDS
@@ -40,11 +41,10 @@ SPLITS = {"train": 0, "heldout": 1}
 KINDS_OF_PICTURE = ("worn", "ghost", "flat")
 _GARMENTS_PER_KIND = 40
 _FIRST_GARMENT = {"train": 0, "heldout": 1000}
-# Kinds of garments by category; listed twice are drawn twice as often.
-_KINDS = {
-    "upper": ("tshirt", "tshirt", "longsleeve", "tank"),
-    "lower": ("trousers", "trousers", "shorts", "skirt"),
-    "dress": ("dress",),
+_KINDS = {name: [kind for kind, row in KINDS.items() if row.category == name] for name in CATEGORIES}
+_KIND_ODDS = {
+    name: np.array([KINDS[kind].odds for kind in kinds]) / sum(KINDS[kind].odds for kind in kinds)
+    for name, kinds in _KINDS.items()
 }
 _CATEGORY_ODDS = (0.54, 0.22, 0.24)
 _FRAMINGS = ("waist", "knee", "full")
@@ -145,7 +145,9 @@ class PairStream:
         self._rng = np.random.default_rng([SPLITS[split], *np.atleast_1d(seed)])
         self._people: list[Person | None] = [None] * _PEOPLE
         self._scenes: list[_Scene | None] = [None] * _SCENES
-        self._fabrics: list[tuple[np.ndarray, str] | None] = [None] * _FABRICS
+        self._fabrics: dict[bool, list[tuple[np.ndarray, str] | None]] = {
+            printed: [None] * _FABRICS for printed in (True, False)
+        }
 
     def __iter__(self) -> Iterator[RenderedPair]:
         while True:
@@ -158,14 +160,15 @@ class PairStream:
         if scene is None or scene.uses >= self.reuse:
             scene = self._scenes[index] = self._new_scene()
         scene.uses += 1
-        look = self._look()
+        look = self._look(scene.garment)
         calm = self._look(calm=True)  # of whatever else is worn
         looks = {scene.slot: look, scene.other_slot: calm}
         setting = arrange(self._dressed(scene, "target"), scene.framings["target"], self.size, self._rng, self.quality)
         target = self._photograph(scene, "target", looks, setting)
-        worn_before = self._look()
+        garment_before = scene.outfits["before"].in_slot(scene.slot)
+        worn_before = self._look(garment_before)
         while worn_before.fabric is look.fabric:  # nothing may tell what the next garment is made of
-            worn_before = self._look()
+            worn_before = self._look(garment_before)
         before = self._photograph(scene, "before", {**looks, scene.slot: worn_before}, setting)
         if scene.kind == "worn":
             calm = self._look(calm=True)
@@ -256,24 +259,24 @@ class PairStream:
         return person
 
     def _garment(self, category: str) -> Garment:
-        kind = str(self._rng.choice(_KINDS[category]))
+        kind = str(self._rng.choice(_KINDS[category], p=_KIND_ODDS[category]))
         number = int(self._rng.integers(_GARMENTS_PER_KIND)) + _FIRST_GARMENT[self.split]
         return tailor(kind, number, self.quality.cloth_level)
 
-    def _look(self, calm: bool = False) -> _Look:
-        fabric, pattern = self._fabric(calm)
+    def _look(self, garment: Garment | None = None, calm: bool = False) -> _Look:
+        fabric, pattern = self._fabric(garment is None or KINDS[garment.kind].printed, calm)
         return _Look(fabric, pattern, random_trim(self._rng, fabric))
 
-    def _fabric(self, calm: bool = False) -> tuple[np.ndarray, str]:
+    def _fabric(self, printed: bool, calm: bool) -> tuple[np.ndarray, str]:
         """A fabric and its pattern from the shelf, or a new one; calm ones let the other garment speak."""
         rng, side, words = self._rng, self.quality.fabric_texture, WORDS[self.split]
         if calm and rng.random() < 0.5:
             pattern = str(rng.choice(["plain", "check", "stripes"], p=[0.7, 0.15, 0.15]))
             return make_fabric(rng, side, pattern, words=words)
-        index = int(rng.integers(_FABRICS))
-        fabric = self._fabrics[index]
+        index, shelf = int(rng.integers(_FABRICS)), self._fabrics[printed]
+        fabric = shelf[index]
         if fabric is None or self.reuse == 1 or rng.random() < 0.2:
-            fabric = self._fabrics[index] = make_fabric(rng, side, words=words)
+            fabric = shelf[index] = make_fabric(rng, side, words=words, printed=printed)
         return fabric
 
 

@@ -24,9 +24,28 @@ ARM_PRESETS = {
     "head": ((0.85, 0.5, -0.05), (-0.75, 0.62, -0.05), 0.7),
     "chest": ((0.35, -0.92, 0.12), (-0.55, 0.35, 0.72), 1),
     "pocket": ((0.42, -0.95, -0.22), (-0.05, -0.95, 0.30), 2),
+    "behind": ((0.42, -0.92, -0.38), (-0.35, -0.9, -0.12), 0.8),
+    "hair": ((0.62, -0.05, 0.72), (-0.42, 0.9, -0.12), 0.7),
+    "belly": ((0.3, -0.95, 0.1), (-0.72, -0.28, 0.66), 1.2),
     "point": ((0.9, -0.3, 0.3), (0.9, 0.2, 0.4), 0.6),
     "a_pose": ((0.62, -0.78, 0), (0.55, -0.8, 0.15), 1.5),
 }
+
+# Both arms in front of the body, one before the other: directions as above, the arm in front first,
+# and how often each is drawn.
+ARM_PAIRS = {
+    "crossed": (((0.12, -0.88, 0.46), (-0.96, 0.16, 0.42)), ((0.16, -0.88, 0.40), (-0.97, -0.02, 0.24)), 2),
+    "clasped": (((0.2, -0.97, 0.16), (-0.6, -0.58, 0.62)), ((0.2, -0.97, 0.14), (-0.56, -0.66, 0.52)), 1.5),
+    "holding_wrist": (((0.24, -0.95, 0.12), (-0.8, -0.32, 0.6)), ((0.16, -0.98, 0.1), (-0.3, -0.82, 0.48)), 1),
+}
+_PAIR_SHARE = 0.13  # of all poses
+# Thigh and shin of the left leg and of the right, and how often each is drawn; mirrored half the time.
+_STANCES = (
+    (((0.0, -1, 0.0), (0.0, -1, 0.0)), ((0.0, -1, 0.0), (0.0, -1, 0.0)), 5),  # at ease
+    (((0.05, -1, 0.2), (0.0, -1, -0.26)), ((-0.02, -1, 0.0), (-0.02, -1, 0.0)), 2),  # one knee bent
+    (((-0.04, -1, 0.36), (-0.04, -1, -0.02)), ((-0.04, -1, -0.16), (-0.04, -1, -0.5)), 2),  # a step
+    (((0.12, -1, 0.05), (0.1, -1, 0.0)), ((0.12, -1, 0.0), (0.1, -1, -0.05)), 1),  # feet apart
+)
 
 
 @dataclass(frozen=True)
@@ -64,28 +83,53 @@ def arm_preset(name: str) -> tuple[np.ndarray, np.ndarray]:
     return np.array(upper, float), np.array(fore, float)
 
 
-def random_pose(rng: np.random.Generator) -> Pose:
-    """A standing pose; half the time both arms differ, crossed arms never occur."""
+def _random_arms(rng: np.random.Generator) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+    if rng.random() < _PAIR_SHARE:
+        odds = np.array([row[2] for row in ARM_PAIRS.values()])
+        before, behind, _ = ARM_PAIRS[str(rng.choice(list(ARM_PAIRS), p=odds / odds.sum()))]
+        pair = (before, behind) if rng.random() < 0.5 else (behind, before)
+        return tuple(tuple(np.array(limb) + rng.normal(0, 0.03, 3) for limb in arm) for arm in pair)
     names = list(ARM_PRESETS)
     odds = np.array([ARM_PRESETS[name][2] for name in names])
     odds /= odds.sum()
     left = rng.choice(names, p=odds)
     right = left if rng.random() < 0.35 else rng.choice(names, p=odds)
-    arms = tuple(tuple(direction + rng.normal(0, 0.07, 3) for direction in arm_preset(name)) for name in (left, right))
+    return tuple(tuple(limb + rng.normal(0, 0.07, 3) for limb in arm_preset(name)) for name in (left, right))
+
+
+def _random_legs(rng: np.random.Generator) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+    odds = np.array([row[2] for row in _STANCES])
+    left, right, _ = _STANCES[int(rng.choice(len(_STANCES), p=odds / odds.sum()))]
     spread = rng.uniform(0.03, 0.16)
     legs = tuple(
         (
-            np.array([spread + rng.normal(0, 0.03), -1, rng.normal(0, 0.07)]),
-            np.array([spread * 0.6 + rng.normal(0, 0.03), -1, -abs(rng.normal(0, 0.1))]),
+            np.add(thigh, (spread + rng.normal(0, 0.03), 0, rng.normal(0, 0.05))),
+            np.add(shin, (spread * 0.6 + rng.normal(0, 0.03), 0, -abs(rng.normal(0, 0.08)))),
         )
-        for _ in range(2)
+        for thigh, shin in (left, right)
     )
+    return legs if rng.random() < 0.5 else legs[::-1]
+
+
+def _random_turn(rng: np.random.Generator) -> tuple[float, float]:
+    """Turn of the body, and how much of it the head takes back: frontal, three-quarter, a little from behind."""
+    kind, sign = rng.random(), rng.choice([-1, 1])
+    if kind < 0.8:
+        return float(np.clip(rng.normal(0, 0.3), -0.7, 0.7)), 0.0
+    yaw = sign * (rng.uniform(0.55, 1.1) if kind < 0.97 else rng.uniform(1.1, 1.9))
+    return float(yaw), float(-np.sign(yaw) * min(0.5 * abs(yaw), 0.8))
+
+
+def random_pose(rng: np.random.Generator) -> Pose:
+    """A standing pose as in fashion photographs; half the time both arms differ."""
+    arms, legs = _random_arms(rng), _random_legs(rng)
+    yaw, back = _random_turn(rng)
     return Pose(
         arms=arms,
         legs=legs,
         spine=rng.normal(0, [0.05, 0.07, 0.05]),
-        head=rng.normal(0, [0.08, 0.22, 0.05]),
-        yaw=float(np.clip(rng.normal(0, 0.3), -0.7, 0.7)),
+        head=rng.normal((0, back, 0), (0.08, 0.22, 0.05)),
+        yaw=yaw,
         curl=float(rng.uniform(0.15, 0.6)),
         shrug=float(rng.normal(0, 0.03)),
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
 from tryon.synthetic.noise import fractal_noise, random_hue
 
@@ -36,12 +37,6 @@ WORDS = {  # by split: no printed word is seen in both
         *("GROVE", "MISTRAL"),
     ),
 }
-_FONTS = (
-    cv2.FONT_HERSHEY_DUPLEX,
-    cv2.FONT_HERSHEY_TRIPLEX,
-    cv2.FONT_HERSHEY_COMPLEX,
-    cv2.FONT_HERSHEY_SCRIPT_COMPLEX,
-)
 _SHIFT = 3  # drawing coordinates have three binary places
 
 
@@ -137,25 +132,49 @@ MOTIFS: dict[str, Callable[[np.ndarray, Spot, np.random.Generator], None]] = {
 }
 
 
+def _letters(word: str, height: int, bold: float, spread: float) -> np.ndarray:
+    """(h, w) uint8: a word in capitals `height` pixels high, bolder or wider than its type."""
+    font = ImageFont.load_default(size=max(height, 12))
+    stroke = round(bold * font.size)
+    left, top, right, bottom = font.getbbox(word, stroke_width=stroke)
+    page = Image.new("L", (int(right - left) + 2, int(bottom - top) + 2))
+    ImageDraw.Draw(page).text((1 - left, 1 - top), word, 255, font, stroke_width=stroke)
+    width = max(1, round(page.width * spread * height / max(height, 12)))
+    return np.asarray(page.resize((width, max(1, round(page.height * height / max(height, 12)))), Image.LANCZOS))
+
+
+def _arched(ink: np.ndarray, bend: float) -> np.ndarray:
+    """Letters along an arch `bend` times as high as they are."""
+    height, width = ink.shape
+    rise = round(abs(bend) * height)
+    tall = np.pad(ink, ((rise, 0), (0, 0)))
+    drop = rise * (1 - np.linspace(-1, 1, width) ** 2) * np.sign(bend)
+    rows = (np.arange(rise + height)[:, None] + drop + (rise if bend < 0 else 0)).astype(np.float32)
+    columns = np.broadcast_to(np.arange(width, dtype=np.float32), rows.shape)
+    return cv2.remap(tall, columns.copy(), rows, cv2.INTER_LINEAR)
+
+
 def _write(
-    image: np.ndarray,
-    spot: Spot,
-    pixels_per_dm: float,
-    below: bool,
-    words: Sequence[str],
-    rng: np.random.Generator,
-) -> np.ndarray:
-    """A word at the spot, or below it."""
-    word, font = str(rng.choice(words)), int(rng.choice(_FONTS))
-    (width, height), _ = cv2.getTextSize(word, font, 1, 2)
-    scale = 2.6 * pixels_per_dm / width * rng.uniform(0.6, 1.05)
-    y = spot.y + (spot.size + height * scale * 1.4 if below else 0)
-    ink = np.zeros(image.shape[:2], np.uint8)
-    thickness = max(1, int(scale * rng.uniform(2, 5)))
-    origin = (int(spot.x - width * scale / 2), int(y))
-    cv2.putText(ink, word, origin, font, scale, 255, thickness, cv2.LINE_AA)
-    share = ink[..., None] / 255.0
-    return (image * (1 - share) + spot.colours[0] * share).astype(np.float32)
+    image: np.ndarray, spot: Spot, pixels_per_dm: float, below: bool, words: Sequence[str], rng: np.random.Generator
+) -> None:
+    """One or two words around the spot, or one below it."""
+    lines = [str(rng.choice(words))]
+    if not below and rng.random() < 0.3:
+        lines.append(str(rng.choice(words)))
+    widest = rng.uniform(1.6, 2.9) * pixels_per_dm
+    bold, spread = float(rng.choice([0.0, 0.05, 0.09])), rng.uniform(0.8, 1.25)
+    bend = float(rng.choice([0, 0, 0, rng.uniform(0.4, 0.8)])) if len(lines) == 1 and not below else 0.0
+    top = spot.y + spot.size * 1.1 if below else spot.y
+    for word in lines:
+        size = _letters(word, 40, bold, spread).shape
+        ink = _letters(word, max(3, round(40 * min(widest / size[1], 1.1 * pixels_per_dm / size[0]))), bold, spread)
+        if bend:
+            ink = _arched(ink, bend)
+        left, first = round(spot.x - ink.shape[1] / 2), round(top)
+        area = image[first : first + ink.shape[0], max(left, 0) : left + ink.shape[1]]
+        share = ink[: area.shape[0], max(-left, 0) :][:, : area.shape[1], None] / np.float32(255)
+        area += share * (spot.colours[0].astype(np.float32) - area)
+        top += ink.shape[0] * 1.25
 
 
 def add_print(
@@ -186,7 +205,7 @@ def add_print(
     pixels_per_dm = n / 14.5
     x = n / 2 + rng.normal(0, 0.06) * pixels_per_dm
     y = (6.5 - rng.uniform(2.9, 3.7)) * pixels_per_dm
-    size = rng.uniform(0.7, 1.5) * pixels_per_dm
+    size = rng.uniform(0.7, 1.7) * pixels_per_dm
     small = rng.random() < 0.2
     if small:  # on the left or right breast
         size *= 0.33
@@ -200,5 +219,5 @@ def add_print(
         spot = Spot(x, y, size, (ink, second, cloth))
         motif(image, spot, rng)
     if kind == "text" or rng.random() < 0.25:
-        image = _write(image, spot, pixels_per_dm, kind != "text", words, rng)
+        _write(image, spot, pixels_per_dm, kind != "text", words, rng)
     return image
