@@ -19,7 +19,8 @@ import gradio as gr
 
 from tryon import TryOnPipeline
 from tryon.web.endpoints import make_endpoints
-from tryon.web.files import EXAMPLES, MAX_AGE, MAX_FILE_SIZE, SWEEP_EVERY, sweeping
+from tryon.web.fetching import limit_fetches
+from tryon.web.files import EXAMPLES, MAX_AGE, MAX_FILE_SIZE, MAX_REQUEST_SIZE, SWEEP_EVERY, sweeping
 from tryon.web.handlers import (
     Handlers,
     forget,
@@ -184,6 +185,7 @@ def create_demo(get_pipeline: Callable[[str], TryOnPipeline] = resident_pipeline
 
 def launch(demo: gr.Blocks, **options: object) -> tuple[object, str, str]:
     """Start the server with the settings that the page relies on; `options` as for `gr.Blocks.launch`."""
+    limit_fetches()
     return demo.launch(
         theme=THEME,
         css_paths=CSS,
@@ -194,7 +196,7 @@ def launch(demo: gr.Blocks, **options: object) -> tuple[object, str, str]:
         run_history=False,  # it would keep visitors' photos in their browser
         strict_cors=True,
         footer_links=["api", "gradio", "settings"],
-        app_kwargs={"lifespan": sweeping},
+        app_kwargs={"lifespan": sweeping, "max_body_size": MAX_REQUEST_SIZE},
         **options,
     )
 

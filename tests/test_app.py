@@ -259,27 +259,10 @@ def test_files_of_the_server_cannot_be_fetched(app_url: str, path: str):
     assert "Traceback" not in answer.text
 
 
-@pytest.mark.parametrize(
-    "host", ["127.0.0.1:{port}", "localhost:{port}", "[::1]:{port}", "169.254.169.254", "10.0.0.1"]
-)
-def test_pictures_are_not_fetched_from_private_addresses(app_url: str, garment_file: Path, host: str):
-    address = "http://" + host.format(port=httpx.URL(app_url).port) + "/theme.css"
-    picture = {"path": address, "url": address, "meta": {"_type": "gradio.FileData"}}
-    answer = call(app_url, picture, picture)
-    assert "event: error" in answer
-    assert "Traceback" not in answer
-    assert not list(files.folder().rglob("theme.css"))
-
-
-def test_other_pages_cannot_use_a_visitors_browser(app_url: str):
-    headers = {"Origin": "https://evil.example"}
-    answer = httpx.get(f"{app_url}gradio_api/info", headers=headers)
+@pytest.mark.parametrize("origin", ["https://evil.example", "null"])
+def test_other_pages_cannot_use_a_visitors_browser(app_url: str, origin: str):
+    answer = httpx.get(f"{app_url}gradio_api/info", headers={"Origin": origin})
     assert answer.headers.get("access-control-allow-origin") is None
-
-
-def test_large_files_are_refused(app_url: str, monkeypatch: pytest.MonkeyPatch):
-    answer = httpx.post(f"{app_url}gradio_api/upload", files={"files": ("big.png", bytes(41 * 1024**2))}, timeout=60)
-    assert answer.status_code == 413
 
 
 def test_sweeping_deletes_what_is_old_and_nothing_else():

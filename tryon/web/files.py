@@ -17,7 +17,8 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 MAX_AGE = 3000  # seconds; with the time between two sweeps no file outlives an hour
 SWEEP_EVERY = 300  # seconds
 VIEW_SIZE = 2048  # longest side of what is shown on the page, in pixels
-MAX_FILE_SIZE = "40mb"
+MAX_FILE_SIZE = 40 * 1024**2  # bytes
+MAX_REQUEST_SIZE = 4 * MAX_FILE_SIZE  # all files of one upload together
 
 
 def folder() -> Path:
