@@ -39,7 +39,9 @@ from tryon.zoo import resident_pipeline
 
 QUEUE_SIZE = 16
 FONT = [gr.themes.LocalFont("Source Sans Pro", weights=(400, 700)), "system-ui", "sans-serif"]
-THEME = gr.themes.Default(primary_hue="rose", neutral_hue="stone", radius_size="lg", font=FONT)
+THEME = gr.themes.Default(primary_hue="rose", neutral_hue="stone", radius_size="lg", font=FONT).set(
+    body_text_color_subdued="*neutral_500", body_text_color_subdued_dark="*neutral_400"
+)
 CSS = Path(__file__).parent / "tryon" / "web" / "look.css"
 PRIVATE = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 # Pictures arrive as they were uploaded: gradio would decode and convert them, and refuse them in its own words.
@@ -72,13 +74,13 @@ def lay_out() -> SimpleNamespace:
         reuse=history.reuse,
         garments=batch.garments,
         batch_go=batch.go,
+        batch_cancel=batch.cancel,
         batch_progress=batch.progress,
         sheet=batch.sheet,
         zip=batch.download,
         programs=programs,
         delete=delete,
         visit=gr.State(new_visit(), time_to_live=MAX_AGE, delete_callback=forget),
-        shown=gr.State(),
         picked=gr.State([]),
         mask=gr.State(),
     )
@@ -86,12 +88,13 @@ def lay_out() -> SimpleNamespace:
 
 def wire(ui: SimpleNamespace, do: Handlers, demo: gr.Blocks) -> None:
     """Say what happens when; the functions are in `Handlers`."""
-    outcome = [ui.visit, ui.shown, ui.slider, ui.outcome, ui.warnings, ui.download, ui.strip, ui.details]
+    outcome = [ui.visit, ui.slider, ui.outcome, ui.warnings, ui.download, ui.strip, ui.details]
     past = [ui.past, ui.history_hint]
     settings = [ui.category, ui.steps, ui.guidance, ui.seed]
+    chosen = [ui.person, ui.garment, ui.category, ui.seed, ui.model, ui.card]
+    emptied = list(do.empty())
 
-    arrival = [ui.programs, ui.person, ui.garment, ui.category, ui.seed, ui.model, ui.card, ui.slider, ui.outcome]
-    demo.load(do.arrive, outputs=arrival, **PRIVATE)
+    demo.load(do.arrive, outputs=[ui.programs, *chosen, *emptied], **PRIVATE)
     ui.persons.select(pick_person, outputs=ui.person, **PRIVATE)
     ui.garments_shown.select(pick_garment, ui.category, ui.garment, **PRIVATE)
     ui.category.change(garments_of, ui.category, ui.garments_shown, **PRIVATE)
@@ -101,7 +104,7 @@ def wire(ui: SimpleNamespace, do: Handlers, demo: gr.Blocks) -> None:
     ui.commercial.change(offered, [ui.commercial, ui.model], ui.model, **PRIVATE)
     ui.model.change(model_card, ui.model, ui.card, **PRIVATE)
 
-    room = [ui.visit, ui.mask, ui.go, ui.cancel, ui.waiting, ui.progress, ui.preview, ui.slider, ui.outcome, ui.link]
+    room = [ui.visit, ui.mask, ui.go, ui.cancel, ui.waiting, ui.progress, ui.preview, ui.outcome, ui.link]
     begun = ui.go.click(do.begin, [ui.visit, ui.editor, ui.model], room, **PRIVATE)
     done = begun.success(
         do.run,
@@ -121,10 +124,11 @@ def wire(ui: SimpleNamespace, do: Handlers, demo: gr.Blocks) -> None:
     ui.chain.click(do.chain, ui.download, ui.person, **RAW, **PRIVATE)
     told = [ui.person, ui.garment, ui.category, ui.seed, ui.model]
     shared = ui.share.click(query_of, told, ui.link, **RAW, **PRIVATE)
-    shared.then(None, ui.link, ui.link, js=COPY_LINK).then(lambda: gr.update(visible=True), outputs=ui.link, **PRIVATE)
+    copied = shared.then(None, ui.link, ui.link, js=COPY_LINK)
+    copied.then(do.show_link, [ui.visit, ui.link], [ui.visit, ui.link], **PRIVATE)
 
     looked = [ui.visit, ui.found, ui.notes, ui.grow, ui.editor, *ui.views]
-    ui.look.click(
+    seen = ui.look.click(
         do.look,
         [ui.visit, ui.person, ui.garment, ui.category, ui.model],
         looked,
@@ -136,8 +140,9 @@ def wire(ui: SimpleNamespace, do: Handlers, demo: gr.Blocks) -> None:
     ui.grow.release(do.grown, [ui.visit, ui.person, ui.grow], [ui.visit, ui.editor], **RAW, **PRIVATE)
 
     ui.past.select(do.pick_past, [ui.visit, ui.picked], [ui.picked, ui.compare, ui.reuse], **PRIVATE)
-    ui.reuse.click(do.reuse, [ui.visit, ui.picked], arrival[1:], **PRIVATE)
-    ui.batch_go.click(
+    ui.reuse.click(do.reuse, [ui.visit, ui.picked], chosen, **PRIVATE)
+    buttons = [ui.batch_go, ui.batch_cancel]
+    many = ui.batch_go.click(do.begin_many, outputs=buttons, **PRIVATE).success(
         do.many,
         [ui.visit, ui.person, ui.garments, *settings, ui.model],
         [ui.visit, ui.batch_progress, ui.sheet, ui.zip],
@@ -146,9 +151,13 @@ def wire(ui: SimpleNamespace, do: Handlers, demo: gr.Blocks) -> None:
         **RAW,
         **SAMPLING,
     )
-    emptied = [*outcome, *past, ui.picked, ui.person, ui.garment, ui.waiting, ui.found, ui.compare, ui.sheet]
-    emptied += [ui.zip, ui.link, ui.preview, ui.variations, ui.editor, ui.garments, ui.reuse, *ui.views]
-    ui.delete.click(do.delete, [ui.visit, ui.person, ui.garment, ui.sheet], emptied, **RAW, **PRIVATE)
+    for event in (many.success, many.failure):
+        event(do.end_many, outputs=buttons, **PRIVATE)
+    ui.batch_cancel.click(do.stop_many, outputs=[*buttons, ui.batch_progress], cancels=[many], **PRIVATE)
+
+    sources = [ui.person, ui.garment, ui.garments]
+    working = [done, seen, many]
+    ui.delete.click(do.delete, [ui.visit, *sources], [*sources, *emptied], cancels=working, **RAW, **PRIVATE)
 
 
 def serve_programs(ui: SimpleNamespace, sampler: Sampler) -> None:

@@ -5,6 +5,7 @@ import io
 import os
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -16,7 +17,7 @@ from PIL import Image
 
 import app
 from tryon.metadata import SOURCE_TYPE, read_info
-from tryon.web import files, sampler
+from tryon.web import files, handlers, sampler
 
 FEW_STEPS = 1  # enough to see the whole path; how good the picture is, is not asked here
 SIGNATURES = {  # public: new parameters only at the end, with defaults
@@ -274,10 +275,50 @@ def test_sweeping_deletes_what_is_old_and_nothing_else():
     ago = time.time() - files.MAX_AGE - 60
     for path in (old, link):
         os.utime(path, (ago, ago))
-    files.sweep()
+    files.sweep(files.MAX_AGE)
     assert not old.exists()
     assert not link.exists()
     assert new.exists()
+
+
+def test_no_file_of_any_call_outlives_its_time(
+    painter, person_file: Path, garment_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    monkeypatch.setattr(files, "SWEEP_EVERY", 0.1)
+    demo = app.create_demo(lambda name: painter)
+    _, url, _ = app.launch(demo, prevent_thread_lock=True, server_name="127.0.0.1", quiet=True)
+    pictures = {"person_image": handle_file(person_file), "garment_image": handle_file(garment_file)}
+    many = {"person_image": handle_file(person_file), "garment_images": [handle_file(garment_file)] * 2}
+    calls = [(pictures, "/tryon"), (pictures, "/prepare"), (many, "/batch")]
+
+    def visit(number: int) -> None:
+        client = Client(url, verbose=False, download_files=False)
+        for arguments, name in calls:
+            steps = {} if name == "/prepare" else {"num_inference_steps": FEW_STEPS}
+            client.predict(**arguments, **steps, api_name=name)
+
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(visit, range(2)))
+        assert len(list(tmp_path.rglob("try-on-*.png"))) == 6
+        httpx.post(f"{url}gradio_api/upload", files={"files": ("unused.png", b"x")}, timeout=60)
+        monkeypatch.setattr(files, "MAX_AGE", 0)
+        for _ in range(300):
+            if not any(path.is_file() for path in tmp_path.rglob("*")):
+                break
+            time.sleep(0.1)
+        assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    finally:
+        demo.close()
+
+
+def test_what_is_made_after_a_visit_was_deleted_does_not_stay():
+    visit, late = handlers.new_visit(), files.new_file("late.png")
+    handlers.forget(visit)
+    late.write_bytes(b"x")
+    handlers.keep(visit, str(late))
+    assert not late.exists()
 
 
 def test_deleting_a_visit_spares_what_is_not_a_visitors(person_file: Path):

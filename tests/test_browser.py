@@ -40,15 +40,15 @@ def browser() -> Iterator:
 @pytest.fixture
 def visit(browser, app_url: str) -> Iterator[Callable]:
     """Opens the page as a new visitor; afterwards, no page may have failed or have asked another host."""
-    contexts, errors, strangers = [], [], set()
+    contexts, failures, strangers = [], [], set()
 
     def open_page(query: str = "", size: dict = DESKTOP, **options: object):
         context = browser.new_context(viewport=size, **options)
         contexts.append(context)
         context.set_default_timeout(WAIT)
         page = context.new_page()
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: failures.append(str(error)))
+        page.on("console", lambda message: failures.append(message.text) if message.type == "error" else None)
         page.on("request", lambda request: strangers.add(urlparse(request.url).hostname))
         page.goto(app_url + query, wait_until="domcontentloaded")
         page.wait_for_selector("#person img")
@@ -58,7 +58,7 @@ def visit(browser, app_url: str) -> Iterator[Callable]:
     yield open_page
     for context in contexts:
         context.close()
-    assert not [error for error in errors if error not in HARMLESS]
+    assert not [failure for failure in failures if failure not in HARMLESS]
     assert strangers <= {urlparse(app_url).hostname, None, ""}
 
 
@@ -68,6 +68,11 @@ def run(page) -> None:
     page.wait_for_selector("#go", state="hidden")
     page.wait_for_selector("#go")
     page.wait_for_selector("#download")
+
+
+def kept_files() -> set[Path]:
+    """All files of all visitors."""
+    return {path for path in files.folder().rglob("*") if path.is_file()}
 
 
 def info_of(page, tmp_path: Path) -> dict:
@@ -85,6 +90,7 @@ def open_section(page, name: str) -> None:
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_a_whole_visit(visit, size: dict, tmp_path: Path, person_file: Path, browser):
+    before = kept_files()
     page = visit("?seed=5&category=upper", size, permissions=["clipboard-read", "clipboard-write"])
     assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
     photo = tmp_path / "me.png"
@@ -129,17 +135,43 @@ def test_a_whole_visit(visit, size: dict, tmp_path: Path, person_file: Path, bro
     assert parse_qs(urlparse(link).query)["category"] == ["upper"]
     other = visit("?" + urlparse(link).query, size)
     other.wait_for_selector('#person img[src*="try-on-5.png"]')
-    other.wait_for_selector("#download", state="hidden")
-    assert other.locator("#result img").count() == 0
+    other.wait_for_selector("#download")
+    other.wait_for_function("[...document.querySelectorAll('#result img')].every(image => image.naturalWidth > 300)")
+    assert other.locator("#result img").count() == 2
+    assert other.locator("#stages img").count() == 4
+    assert info_of(other, tmp_path)["mask"] is True
     other.close()
 
-    kept = set(files.folder().rglob("try-on-5.png"))
-    assert kept
+    assert kept_files() - before
     page.click("#delete")
     page.wait_for_selector("#waiting")
     page.wait_for_function("!document.querySelector('#person img')")
-    assert not kept & set(files.folder().rglob("try-on-5.png"))
-    assert not list(files.folder().rglob("me.png"))
+    assert kept_files() == before
+    gone = visit("?" + urlparse(link).query, size)  # the settings are left
+    gone.wait_for_selector("#waiting")
+    assert "woman_white_tee" in gone.locator("#person img").get_attribute("src")
+    assert gone.get_by_label("Top").is_checked()
+
+
+def test_deleting_ends_what_is_being_made(visit, painter):
+    steps = []
+    hook = painter.base_unet.register_forward_hook(lambda *_: steps.append(1))
+    before = kept_files()
+    try:
+        page = visit()
+        open_section(page, "options")
+        page.locator("#steps input[type=number]").fill("100")
+        page.locator("#steps input[type=number]").press("Enter")
+        page.click("#go")
+        while not steps:
+            page.wait_for_timeout(100)
+        page.click("#delete")
+        page.wait_for_selector("#go")
+        page.wait_for_timeout(4000)
+        assert len(steps) < 100
+        assert kept_files() == before
+    finally:
+        hook.remove()
 
 
 def test_variations_differ_and_can_be_chosen(visit, tmp_path: Path):

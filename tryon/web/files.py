@@ -93,7 +93,7 @@ def delete(paths: Iterable[str | None]) -> int:
     return count
 
 
-def sweep(age: float = MAX_AGE) -> None:
+def sweep(age: float) -> None:
     """Delete what is older than `age` seconds, also what a killed process or a shared link left behind."""
     for path in sorted(folder().rglob("*"), reverse=True):  # what is in a folder comes before the folder
         with contextlib.suppress(OSError):  # deleted by somebody else, or a folder in use
@@ -107,7 +107,7 @@ async def sweeping(_: object) -> AsyncIterator[None]:
 
     async def forever() -> None:
         while True:
-            await asyncio.to_thread(sweep)
+            await asyncio.to_thread(sweep, MAX_AGE)
             await asyncio.sleep(SWEEP_EVERY)
 
     task = asyncio.create_task(forever())

@@ -57,10 +57,8 @@ def result_column() -> SimpleNamespace:
         preview = gr.Image(
             label=text("preview"), visible=False, interactive=False, height=420, buttons=[], elem_id="preview"
         )
-        slider = gr.ImageSlider(
-            label=text("compare"), visible=False, elem_id="result", buttons=["fullscreen"], max_height=620
-        )
         with gr.Column(visible=False, elem_id="outcome") as outcome:
+            slider = gr.ImageSlider(label=text("compare"), elem_id="result", buttons=["fullscreen"], max_height=620)
             warnings = gr.Markdown(elem_id="warnings")
             download = gr.DownloadButton(text("download"), variant="primary", elem_id="download")
             with gr.Row(elem_classes="pair"):
@@ -150,7 +148,8 @@ def batch_panel() -> SimpleNamespace:
             label=text("batch_garments"), file_count="multiple", file_types=["image"], elem_id="batch_garments"
         )
         go = gr.Button(text("batch_go"), variant="primary", elem_id="batch_go")
+        cancel = gr.Button(text("cancel"), visible=False, elem_id="batch_cancel")
         progress = gr.Markdown(elem_id="batch_progress")
         sheet = gr.Image(label=text("sheet"), visible=False, elem_id="sheet", **STILL)
         download = gr.DownloadButton(text("zip"), visible=False, elem_id="zip")
-    return SimpleNamespace(garments=garments, go=go, progress=progress, sheet=sheet, download=download)
+    return SimpleNamespace(garments=garments, go=go, cancel=cancel, progress=progress, sheet=sheet, download=download)
