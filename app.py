@@ -88,13 +88,15 @@ def lay_out() -> SimpleNamespace:
 
 def wire(ui: SimpleNamespace, do: Handlers, demo: gr.Blocks) -> None:
     """Say what happens when; the functions are in `Handlers`."""
-    outcome = [ui.visit, ui.slider, ui.outcome, ui.warnings, ui.download, ui.strip, ui.details]
+    outcome = [ui.slider, ui.outcome, ui.warnings, ui.download, ui.strip, ui.details]
     past = [ui.past, ui.history_hint]
     settings = [ui.category, ui.steps, ui.guidance, ui.seed]
     chosen = [ui.person, ui.garment, ui.category, ui.seed, ui.model, ui.card]
     emptied = list(do.empty())
 
-    demo.load(do.arrive, outputs=[ui.programs, *chosen, *emptied], **PRIVATE)
+    demo.load(do.arrive, outputs=[ui.programs, *chosen], **PRIVATE)
+    tidied = [component for component in emptied if component not in (ui.slider, ui.download, ui.strip)]
+    demo.load(do.tidy, outputs=tidied, **PRIVATE)
     ui.persons.select(pick_person, outputs=ui.person, **PRIVATE)
     ui.garments_shown.select(pick_garment, ui.category, ui.garment, **PRIVATE)
     ui.category.change(garments_of, ui.category, ui.garments_shown, **PRIVATE)
@@ -109,15 +111,15 @@ def wire(ui: SimpleNamespace, do: Handlers, demo: gr.Blocks) -> None:
     done = begun.success(
         do.run,
         [ui.visit, ui.count, ui.person, ui.garment, *settings, ui.mask, ui.model],
-        [*outcome, *past, ui.progress, ui.preview, ui.variations],
+        [ui.visit, ui.progress, ui.preview],
         show_progress_on=ui.preview,
         api_visibility="private",
         **RAW,
         **SAMPLING,
     )
     ready = [ui.go, ui.cancel, ui.progress, ui.preview]
-    for event in (done.success, done.failure):  # the page of gradio 6.31 does not start a .then after an error
-        event(do.end, outputs=ready, **PRIVATE)
+    done.success(do.finish, ui.visit, [*outcome, *past, ui.variations, *ready], **PRIVATE)
+    done.failure(do.end, outputs=ready, **PRIVATE)  # the page of gradio 6.31 does not start a .then after an error
     ui.cancel.click(do.stop, outputs=[*ready, ui.waiting], cancels=[done], **PRIVATE)
 
     ui.variations.select(do.pick_variation, ui.visit, outcome, **PRIVATE)

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import httpx
 from gradio_client import Client, handle_file
+from gradio_client.utils import Status
 from PIL import Image
 
 ROOT = Path(__file__).parent.parent
@@ -51,9 +52,10 @@ def memory_mb(pid: int) -> float:
 def kill_in_a_request(server: subprocess.Popen, client: Client, pictures: dict) -> None:
     """End the server without warning, once it is painting."""
     job = client.submit(**pictures, seed=0)
-    while not job.status().progress_data:
-        assert not job.done(), "it was quicker than we"
+    while job.status().code != Status.PROCESSING:
         time.sleep(0.02)
+    time.sleep(1)
+    assert not job.done(), "the picture was finished before"
     server.send_signal(signal.SIGKILL)
     server.wait()
 

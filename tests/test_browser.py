@@ -17,12 +17,9 @@ from tryon.web import files
 
 playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright, and a Chromium, to run these")
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not CHROMIUM, reason="no browser: apt-get install chromium, or name one in the environment variable CHROMIUM"
-    ),
-]
+pytestmark = pytest.mark.skipif(
+    not CHROMIUM, reason="no browser: apt-get install chromium, or name one in the environment variable CHROMIUM"
+)
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 375, "height": 812}
 WAIT = 120_000  # milliseconds, on a machine that may be busy with others
 HARMLESS = ("No draw texture found for layer",)  # gradio's editor says so whenever it is given a layer
@@ -153,6 +150,7 @@ def test_a_whole_visit(visit, size: dict, tmp_path: Path, person_file: Path, bro
     assert gone.get_by_label("Top").is_checked()
 
 
+@pytest.mark.slow
 def test_deleting_ends_what_is_being_made(visit, painter):
     steps = []
     hook = painter.base_unet.register_forward_hook(lambda *_: steps.append(1))
@@ -174,6 +172,7 @@ def test_deleting_ends_what_is_being_made(visit, painter):
         hook.remove()
 
 
+@pytest.mark.slow
 def test_variations_differ_and_can_be_chosen(visit, tmp_path: Path):
     page = visit("?seed=8")
     open_section(page, "options")
@@ -187,6 +186,7 @@ def test_variations_differ_and_can_be_chosen(visit, tmp_path: Path):
     assert info_of(page, tmp_path)["seed"] == 9
 
 
+@pytest.mark.slow
 def test_cancel_ends_the_work_between_two_steps(visit, painter):
     steps = []
     hook = painter.base_unet.register_forward_hook(lambda *_: steps.append(1))
@@ -208,6 +208,7 @@ def test_cancel_ends_the_work_between_two_steps(visit, painter):
         hook.remove()
 
 
+@pytest.mark.slow
 def test_the_gallery_follows_the_category_and_the_address_chooses_examples(visit):
     page = visit("?person=man_grey_tee&garment=lower_blue_jeans&category=lower&seed=77&model=nothing")
     assert "man_grey_tee" in page.locator("#person img").get_attribute("src")
@@ -217,6 +218,7 @@ def test_the_gallery_follows_the_category_and_the_address_chooses_examples(visit
     page.wait_for_function("document.querySelectorAll('#garments img').length == 12")
 
 
+@pytest.mark.slow
 def test_one_person_in_many_garments(visit, garment_file: Path, tmp_path: Path):
     page = visit()
     open_section(page, "batch")
@@ -231,6 +233,7 @@ def test_one_person_in_many_garments(visit, garment_file: Path, tmp_path: Path):
     assert download.value.suggested_filename == "try-on.zip"
 
 
+@pytest.mark.slow
 def test_a_photo_of_nobody_is_a_sentence_and_the_button_comes_back(visit, tmp_path: Path):
     page = visit()
     shade = np.linspace(90, 200, 400, dtype=np.uint8)
@@ -243,6 +246,7 @@ def test_a_photo_of_nobody_is_a_sentence_and_the_button_comes_back(visit, tmp_pa
     page.wait_for_selector("#go")
 
 
+@pytest.mark.slow
 def test_the_page_speaks_german_and_every_picture_has_a_text(visit):
     page = visit(locale="de-DE", color_scheme="dark")
     assert page.locator("#go").inner_text() == "Anprobieren"
@@ -252,6 +256,7 @@ def test_the_page_speaks_german_and_every_picture_has_a_text(visit):
     assert page.locator("#persons img").first.get_attribute("alt")
 
 
+@pytest.mark.slow
 def test_the_keyboard_alone_is_enough(visit):
     page = visit()
     for _ in range(80):
@@ -264,6 +269,7 @@ def test_the_keyboard_alone_is_enough(visit):
     page.wait_for_selector("#download")
 
 
+@pytest.mark.slow
 def test_snippets_on_the_page_name_this_very_app(visit, app_url: str):
     page = visit()
     open_section(page, "programs")

@@ -26,8 +26,12 @@ PROGRESS = gr.Progress()  # gradio replaces this default by the progress of the 
 
 
 def new_visit() -> dict:
-    """State of a visit: its files, its results, and the region that was found in the photo `looked` at, as paths."""
-    return {"files": [], "results": [], "region": None, "looked": None, "over": False}
+    """State of a visit.
+
+    Its files and its results, the `first` of the latest; the region that was found in the photo `looked` at, as paths;
+    and whether it is `over`.
+    """
+    return {"files": [], "results": [], "first": 0, "region": None, "looked": None, "over": False}
 
 
 def forget(visit: dict) -> int:
@@ -118,11 +122,8 @@ class Handlers:
         """First look at the page: what its address asks for, else the first examples."""
         ui = self.ui
         programs = {ui.programs: programs_text(request)}
-        if "deep_link" in request.query_params:  # gradio restores all it can; what it cannot would be in the way
-            programs |= self.empty()
-        if restores_a_page(request, (ui.person._id, ui.garment._id, ui.slider._id)):
-            result = (ui.outcome, ui.slider, ui.warnings, ui.download, ui.strip, ui.details, ui.waiting)
-            return {component: value for component, value in programs.items() if component not in result}
+        if self.restored(request):
+            return programs
         wish = settings_of(request)
         return programs | {
             ui.person: wish["person"] or example("persons", FIRST[0]),
@@ -132,6 +133,22 @@ class Handlers:
             ui.model: wish["checkpoint"],
             ui.card: model_card(wish["checkpoint"], request),
         }
+
+    def restored(self, request: gr.Request) -> bool:
+        """Whether gradio has put a shared page in place."""
+        return restores_a_page(request, (self.ui.person._id, self.ui.garment._id, self.ui.slider._id))
+
+    def tidy(self, request: gr.Request) -> dict:
+        """After a deep link: put away what gradio cannot restore; without the pictures also the rest."""
+        ui, page = self.ui, self.empty()
+        if "deep_link" not in request.query_params:
+            return gr.skip()
+        for component in (ui.slider, ui.download, ui.strip):
+            del page[component]
+        if self.restored(request):
+            for component in (ui.outcome, ui.waiting, ui.warnings, ui.details):
+                del page[component]
+        return page
 
     def remember(self, visit: dict, *values: dict | list | None) -> dict:
         """Note which files a visitor sent, to delete them when asked to."""
@@ -180,7 +197,7 @@ class Handlers:
         ui, words = self.ui, messages(http)
         request = Request(person, garment, category, steps, guidance, seed, mask, checkpoint)
         stages = stages_of(checkpoint)
-        started, first = time.monotonic(), len(visit["results"])
+        started, visit["first"] = time.monotonic(), len(visit["results"])
         with readable_errors():
             seed, before = request.settings()["seed"], keep_view(read_upload(request.person, "person"), "before")
         keep(visit, before, path_of(request.person), path_of(request.garment))
@@ -217,24 +234,26 @@ class Handlers:
             }
             keep(visit, result["after"], result["file"])
             visit["results"].append(result)
+            yield {ui.visit: visit}
+
+    def finish(self, visit: dict) -> dict:
+        """Show what was made."""
+        first = visit["first"]
         made = [(r["after"], str(r["info"]["seed"])) for r in visit["results"][first:]]
-        yield {
-            ui.visit: visit,
-            ui.variations: gr.update(value=made, visible=len(made) > 1, selected_index=0),
-            **self.show(visit, first),
-            **self.past(visit),
-        }
+        variations = gr.update(value=made, visible=len(made) > 1, selected_index=0)
+        return {self.ui.variations: variations, **self.show(visit, first), **self.past(visit), **self.end()}
 
     def show(self, visit: dict, index: int) -> dict:
         """One result, with all that belongs to it."""
         ui, result = self.ui, visit["results"][index]
         return {
-            ui.slider: (result["before"], result["after"]),  # as a plain value: gradio's links lose updated ones
             ui.outcome: gr.update(visible=True),
-            ui.warnings: "\n\n".join(result["info"]["warnings"]),
+            ui.warnings: gr.update(value="\n\n".join(result["info"]["warnings"])),
+            ui.details: gr.update(value=result["info"]),
+            # As plain values, in events that never skip them: gradio's deep links lose the files of others.
+            ui.slider: (result["before"], result["after"]),
             ui.download: result["file"],
             ui.strip: result["stages"],
-            ui.details: result["info"],
         }
 
     def past(self, visit: dict) -> dict:
@@ -363,10 +382,13 @@ class Handlers:
         """One person in many garments."""
         ui, words, total = self.ui, messages(http), len(garments or [])
         settings = (category, steps, guidance, seed, None, checkpoint)
+        if total:
+            yield {ui.batch_progress: words["of"].format(1, total)}
         for rows in run_batch(self.sampler, person, garments, settings, http.session_hash):
             keep(visit, rows[-1].result)
             failed = [f"{row.garment}: {row.error}" for row in rows if row.error]
-            yield {ui.visit: visit, ui.batch_progress: "\n\n".join([words["of"].format(len(rows), total), *failed])}
+            now = [words["of"].format(len(rows) + 1, total)] if len(rows) < total else []
+            yield {ui.visit: visit, ui.batch_progress: "\n\n".join(now + failed)}
         sheet, archive = keep_batch(rows)
         keep(visit, sheet, archive, *map(path_of, garments))
         yield {

@@ -99,13 +99,16 @@ def seen_panel() -> SimpleNamespace:
                 with gr.Column(min_width=300, scale=2):
                     with gr.Row(elem_classes="trio"):
                         views = [
-                            gr.Image(label=text(f"seen_{what}"), height=260, min_width=90, **STILL)
+                            gr.Image(
+                                label=text(f"seen_{what}"), height=260, min_width=90, interactive=False, buttons=[]
+                            )
                             for what in ("person", "hidden", "garment")
                         ]
                     grow = gr.Slider(-4, 4, value=0, step=0.5, label=text("grow"), elem_id="grow")
                 with gr.Column(min_width=300, scale=2):
+                    gr.Markdown(text("editor"), elem_classes="hint")
                     editor = gr.ImageEditor(
-                        label=text("editor"),
+                        show_label=False,
                         type="pil",
                         sources=(),
                         transforms=(),
