@@ -38,6 +38,7 @@ from tryon.web.texts import TRANSLATIONS as text
 from tryon.zoo import resident_pipeline
 
 QUEUE_SIZE = 16
+SESSIONS = 500  # what gradio remembers of visitors and programs; each takes up to a megabyte
 FONT = [gr.themes.LocalFont("Source Sans Pro", weights=(400, 700)), "system-ui", "sans-serif"]
 THEME = gr.themes.Default(primary_hue="rose", neutral_hue="stone", radius_size="lg", font=FONT).set(
     body_text_color_subdued="*neutral_500", body_text_color_subdued_dark="*neutral_400"
@@ -107,7 +108,7 @@ def wire(ui: SimpleNamespace, do: Handlers, demo: gr.Blocks) -> None:
     ui.model.change(model_card, ui.model, ui.card, **PRIVATE)
 
     room = [ui.visit, ui.mask, ui.go, ui.cancel, ui.waiting, ui.progress, ui.preview, ui.outcome, ui.link]
-    begun = ui.go.click(do.begin, [ui.visit, ui.editor, ui.model], room, **PRIVATE)
+    begun = ui.go.click(do.begin, [ui.visit, ui.editor, ui.model], room, **RAW, **PRIVATE)
     done = begun.success(
         do.run,
         [ui.visit, ui.count, ui.person, ui.garment, *settings, ui.mask, ui.model],
@@ -206,6 +207,7 @@ def launch(demo: gr.Blocks, **options: object) -> tuple[object, str, str]:
         max_file_size=MAX_FILE_SIZE,
         run_history=False,  # it would keep visitors' photos in their browser
         strict_cors=True,
+        state_session_capacity=SESSIONS,
         footer_links=["api", "gradio", "settings"],
         app_kwargs={"lifespan": sweeping, "max_body_size": MAX_REQUEST_SIZE},
         **options,

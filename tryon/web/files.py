@@ -43,11 +43,26 @@ def read_upload(upload: dict | None, what: str) -> Image.Image:
     """
     if not path_of(upload):
         raise InputError(f"There is no {what} picture: choose an example or upload a photo.")
+    return read_image(_visitors(upload, what))
+
+
+def read_layer(upload: dict) -> Image.Image:
+    """What was painted in the editor, as coverage: a picture of mode L.
+
+    Raises:
+        InputError: it is gone.
+    """
+    with Image.open(_visitors(upload, "painted"), formats=("PNG", "WEBP")) as layer:
+        return layer.convert("RGBA").getchannel("A")
+
+
+def _visitors(upload: dict, what: str) -> Path:
+    """The file of an upload; no other file of this machine."""
     path = Path(path_of(upload)).resolve()
     # gradio's own check lets a dictionary without its type mark pass
     if not (path.is_relative_to(folder()) or is_static_file(path)) or not path.is_file():
         raise InputError(f"The {what} picture is not here any more: upload it again.")
-    return read_image(path)
+    return path
 
 
 def new_file(name: str) -> Path:

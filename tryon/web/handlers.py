@@ -12,7 +12,7 @@ from PIL import Image
 
 from tryon.web import seen
 from tryon.web.endpoints import keep_batch, run_batch
-from tryon.web.files import delete, keep_mask, keep_result, keep_view, path_of, read_upload
+from tryon.web.files import delete, keep_mask, keep_result, keep_view, path_of, read_layer, read_upload
 from tryon.web.layout import captioned
 from tryon.web.sampler import MAX_SEED, Request, Sampler, readable_errors, served_names, stages_of
 from tryon.web.sharing import example, example_files, linked_files, restores_a_page, settings_of
@@ -158,10 +158,12 @@ class Handlers:
 
     def begin(self, visit: dict, editor: dict | None, checkpoint: str, http: gr.Request) -> dict:
         """Make room for the preview, and keep the region that was painted."""
-        ui, mask, words = self.ui, None, messages(http)
+        ui, mask, words, editor = self.ui, None, messages(http), editor or {}
+        painted = [layer for layer in editor.get("layers") or [] if layer]
+        self.remember(visit, editor.get("background"), editor.get("composite"), painted)
         if visit["region"]:
-            with Image.open(visit["region"]) as region:
-                mask = seen.painted_region(editor, region)
+            with readable_errors(), Image.open(visit["region"]) as region:
+                mask = seen.painted_region([read_layer(layer) for layer in painted], region)
         mask = mask and keep_mask(mask)
         keep(visit, mask)
         gone = gr.update(visible=False)
