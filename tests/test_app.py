@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import threading
 import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -238,6 +239,29 @@ def call(app_url: str, person: dict, garment: dict) -> str:
     body = {"data": [person, garment, "auto", 1, 0, 1, None, sampler.DEFAULT]}
     event = httpx.post(f"{app_url}gradio_api/call/tryon", json=body, timeout=60).json()["event_id"]
     return httpx.get(f"{app_url}gradio_api/call/tryon/{event}", timeout=120).text
+
+
+def test_a_full_queue_says_so(client: Client, app_url: str, painter, person_file: Path, garment_file: Path):
+    painting, go_on = threading.Event(), threading.Event()
+
+    def hold(*_: object) -> None:
+        painting.set()
+        go_on.wait(120)
+
+    hook = painter.base_unet.register_forward_pre_hook(hold)
+    try:
+        pictures = {"person_image": handle_file(person_file), "garment_image": handle_file(garment_file)}
+        first = client.submit(**pictures, num_inference_steps=FEW_STEPS, seed=2, api_name="/tryon")
+        assert painting.wait(120)
+        body = {"data": [None, None, "auto", 1, 0, 1, None, sampler.DEFAULT]}
+        answers = [httpx.post(f"{app_url}gradio_api/call/tryon", json=body, timeout=60) for _ in range(20)]
+    finally:
+        go_on.set()
+        hook.remove()
+    taken = [answer.status_code == 200 for answer in answers]
+    assert taken == [True] * app.QUEUE_SIZE + [False] * (20 - app.QUEUE_SIZE)
+    assert "Queue is full" in answers[-1].text
+    assert first.result()[1]["seed"] == 2
 
 
 @pytest.mark.parametrize("meta", [{}, {"meta": {"_type": "gradio.FileData"}}])

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterable
@@ -96,6 +97,11 @@ def keep_mask(mask: Image.Image, name: str = "region") -> str:
     path = new_file(f"{name}.png")
     mask.save(path)
     return str(path)
+
+
+def sent_back(path: str, name: str) -> str:
+    """Where gradio puts a copy of a file that the page uploads again under this name."""
+    return str(folder() / hashlib.sha256(Path(path).read_bytes()).hexdigest() / name)
 
 
 def delete(paths: Iterable[str | None]) -> int:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from tryon.web import seen
 from tryon.web.endpoints import keep_batch, run_batch
-from tryon.web.files import delete, keep_mask, keep_result, keep_view, path_of, read_layer, read_upload
+from tryon.web.files import delete, keep_mask, keep_result, keep_view, path_of, read_layer, read_upload, sent_back
 from tryon.web.layout import captioned
 from tryon.web.sampler import MAX_SEED, Request, Sampler, readable_errors, served_names, stages_of
 from tryon.web.sharing import example, example_files, linked_files, restores_a_page, settings_of
@@ -346,6 +346,8 @@ class Handlers:
             "composite": None,
         }
         keep(visit, kept["background"], *kept["layers"])
+        # The editor uploads what it was given, and tells only of what it was asked for.
+        keep(visit, sent_back(kept["background"], "background.png"), sent_back(kept["layers"][0], "layer_0.png"))
         return kept
 
     def grown(self, visit: dict, person: dict, percent: float) -> dict:
