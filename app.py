@@ -19,7 +19,8 @@ import gradio as gr
 
 from tryon import TryOnPipeline
 from tryon.web.endpoints import make_endpoints
-from tryon.web.files import EXAMPLES, MAX_AGE, MAX_FILE_SIZE, SWEEP_EVERY, sweeping
+from tryon.web.fetching import limit_fetches
+from tryon.web.files import EXAMPLES, MAX_AGE, MAX_FILE_SIZE, MAX_REQUEST_SIZE, SWEEP_EVERY, sweeping
 from tryon.web.handlers import (
     Handlers,
     forget,
@@ -37,8 +38,11 @@ from tryon.web.texts import TRANSLATIONS as text
 from tryon.zoo import resident_pipeline
 
 QUEUE_SIZE = 16
+SESSIONS = 500  # what gradio remembers of visitors and programs; each takes up to a megabyte
 FONT = [gr.themes.LocalFont("Source Sans Pro", weights=(400, 700)), "system-ui", "sans-serif"]
-THEME = gr.themes.Default(primary_hue="rose", neutral_hue="stone", radius_size="lg", font=FONT)
+THEME = gr.themes.Default(primary_hue="rose", neutral_hue="stone", radius_size="lg", font=FONT).set(
+    body_text_color_subdued="*neutral_500", body_text_color_subdued_dark="*neutral_400"
+)
 CSS = Path(__file__).parent / "tryon" / "web" / "look.css"
 PRIVATE = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 # Pictures arrive as they were uploaded: gradio would decode and convert them, and refuse them in its own words.
@@ -71,13 +75,13 @@ def lay_out() -> SimpleNamespace:
         reuse=history.reuse,
         garments=batch.garments,
         batch_go=batch.go,
+        batch_cancel=batch.cancel,
         batch_progress=batch.progress,
         sheet=batch.sheet,
         zip=batch.download,
         programs=programs,
         delete=delete,
         visit=gr.State(new_visit(), time_to_live=MAX_AGE, delete_callback=forget),
-        shown=gr.State(),
         picked=gr.State([]),
         mask=gr.State(),
     )
@@ -85,12 +89,15 @@ def lay_out() -> SimpleNamespace:
 
 def wire(ui: SimpleNamespace, do: Handlers, demo: gr.Blocks) -> None:
     """Say what happens when; the functions are in `Handlers`."""
-    outcome = [ui.visit, ui.shown, ui.slider, ui.outcome, ui.warnings, ui.download, ui.strip, ui.details]
+    outcome = [ui.slider, ui.outcome, ui.warnings, ui.download, ui.strip, ui.details]
     past = [ui.past, ui.history_hint]
     settings = [ui.category, ui.steps, ui.guidance, ui.seed]
+    chosen = [ui.person, ui.garment, ui.category, ui.seed, ui.model, ui.card]
+    emptied = list(do.empty())
 
-    arrival = [ui.programs, ui.person, ui.garment, ui.category, ui.seed, ui.model, ui.card, ui.slider, ui.outcome]
-    demo.load(do.arrive, outputs=arrival, **PRIVATE)
+    demo.load(do.arrive, outputs=[ui.programs, *chosen], **PRIVATE)
+    tidied = [component for component in emptied if component not in (ui.slider, ui.download, ui.strip)]
+    demo.load(do.tidy, outputs=tidied, **PRIVATE)
     ui.persons.select(pick_person, outputs=ui.person, **PRIVATE)
     ui.garments_shown.select(pick_garment, ui.category, ui.garment, **PRIVATE)
     ui.category.change(garments_of, ui.category, ui.garments_shown, **PRIVATE)
@@ -100,30 +107,31 @@ def wire(ui: SimpleNamespace, do: Handlers, demo: gr.Blocks) -> None:
     ui.commercial.change(offered, [ui.commercial, ui.model], ui.model, **PRIVATE)
     ui.model.change(model_card, ui.model, ui.card, **PRIVATE)
 
-    room = [ui.visit, ui.mask, ui.go, ui.cancel, ui.waiting, ui.progress, ui.preview, ui.slider, ui.outcome, ui.link]
-    begun = ui.go.click(do.begin, [ui.visit, ui.editor, ui.model], room, **PRIVATE)
+    room = [ui.visit, ui.mask, ui.go, ui.cancel, ui.waiting, ui.progress, ui.preview, ui.outcome, ui.link]
+    begun = ui.go.click(do.begin, [ui.visit, ui.editor, ui.model], room, **RAW, **PRIVATE)
     done = begun.success(
         do.run,
         [ui.visit, ui.count, ui.person, ui.garment, *settings, ui.mask, ui.model],
-        [*outcome, *past, ui.progress, ui.preview, ui.variations],
+        [ui.visit, ui.progress, ui.preview],
         show_progress_on=ui.preview,
         api_visibility="private",
         **RAW,
         **SAMPLING,
     )
     ready = [ui.go, ui.cancel, ui.progress, ui.preview]
-    for event in (done.success, done.failure):  # the page of gradio 6.31 does not start a .then after an error
-        event(do.end, outputs=ready, **PRIVATE)
+    done.success(do.finish, ui.visit, [*outcome, *past, ui.variations, *ready], **PRIVATE)
+    done.failure(do.end, outputs=ready, **PRIVATE)  # the page of gradio 6.31 does not start a .then after an error
     ui.cancel.click(do.stop, outputs=[*ready, ui.waiting], cancels=[done], **PRIVATE)
 
     ui.variations.select(do.pick_variation, ui.visit, outcome, **PRIVATE)
     ui.chain.click(do.chain, ui.download, ui.person, **RAW, **PRIVATE)
     told = [ui.person, ui.garment, ui.category, ui.seed, ui.model]
     shared = ui.share.click(query_of, told, ui.link, **RAW, **PRIVATE)
-    shared.then(None, ui.link, ui.link, js=COPY_LINK).then(lambda: gr.update(visible=True), outputs=ui.link, **PRIVATE)
+    copied = shared.then(None, ui.link, ui.link, js=COPY_LINK)
+    copied.then(do.show_link, [ui.visit, ui.link], [ui.visit, ui.link], **PRIVATE)
 
     looked = [ui.visit, ui.found, ui.notes, ui.grow, ui.editor, *ui.views]
-    ui.look.click(
+    seen = ui.look.click(
         do.look,
         [ui.visit, ui.person, ui.garment, ui.category, ui.model],
         looked,
@@ -135,8 +143,9 @@ def wire(ui: SimpleNamespace, do: Handlers, demo: gr.Blocks) -> None:
     ui.grow.release(do.grown, [ui.visit, ui.person, ui.grow], [ui.visit, ui.editor], **RAW, **PRIVATE)
 
     ui.past.select(do.pick_past, [ui.visit, ui.picked], [ui.picked, ui.compare, ui.reuse], **PRIVATE)
-    ui.reuse.click(do.reuse, [ui.visit, ui.picked], arrival[1:], **PRIVATE)
-    ui.batch_go.click(
+    ui.reuse.click(do.reuse, [ui.visit, ui.picked], chosen, **PRIVATE)
+    buttons = [ui.batch_go, ui.batch_cancel]
+    many = ui.batch_go.click(do.begin_many, outputs=buttons, **PRIVATE).success(
         do.many,
         [ui.visit, ui.person, ui.garments, *settings, ui.model],
         [ui.visit, ui.batch_progress, ui.sheet, ui.zip],
@@ -145,9 +154,13 @@ def wire(ui: SimpleNamespace, do: Handlers, demo: gr.Blocks) -> None:
         **RAW,
         **SAMPLING,
     )
-    emptied = [*outcome, *past, ui.picked, ui.person, ui.garment, ui.waiting, ui.found, ui.compare, ui.sheet]
-    emptied += [ui.zip, ui.link, ui.preview, ui.variations, ui.editor, ui.garments, ui.reuse, *ui.views]
-    ui.delete.click(do.delete, [ui.visit, ui.person, ui.garment, ui.sheet], emptied, **RAW, **PRIVATE)
+    for event in (many.success, many.failure):
+        event(do.end_many, outputs=buttons, **PRIVATE)
+    ui.batch_cancel.click(do.stop_many, outputs=[*buttons, ui.batch_progress], cancels=[many], **PRIVATE)
+
+    sources = [ui.person, ui.garment, ui.garments]
+    working = [done, seen, many]
+    ui.delete.click(do.delete, [ui.visit, *sources], [*sources, *emptied], cancels=working, **RAW, **PRIVATE)
 
 
 def serve_programs(ui: SimpleNamespace, sampler: Sampler) -> None:
@@ -184,6 +197,7 @@ def create_demo(get_pipeline: Callable[[str], TryOnPipeline] = resident_pipeline
 
 def launch(demo: gr.Blocks, **options: object) -> tuple[object, str, str]:
     """Start the server with the settings that the page relies on; `options` as for `gr.Blocks.launch`."""
+    limit_fetches()
     return demo.launch(
         theme=THEME,
         css_paths=CSS,
@@ -193,8 +207,9 @@ def launch(demo: gr.Blocks, **options: object) -> tuple[object, str, str]:
         max_file_size=MAX_FILE_SIZE,
         run_history=False,  # it would keep visitors' photos in their browser
         strict_cors=True,
+        state_session_capacity=SESSIONS,
         footer_links=["api", "gradio", "settings"],
-        app_kwargs={"lifespan": sweeping},
+        app_kwargs={"lifespan": sweeping, "max_body_size": MAX_REQUEST_SIZE},
         **options,
     )
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterable
@@ -17,7 +18,8 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 MAX_AGE = 3000  # seconds; with the time between two sweeps no file outlives an hour
 SWEEP_EVERY = 300  # seconds
 VIEW_SIZE = 2048  # longest side of what is shown on the page, in pixels
-MAX_FILE_SIZE = "40mb"
+MAX_FILE_SIZE = 40 * 1024**2  # bytes
+MAX_REQUEST_SIZE = 4 * MAX_FILE_SIZE  # all files of one upload together
 
 
 def folder() -> Path:
@@ -42,11 +44,26 @@ def read_upload(upload: dict | None, what: str) -> Image.Image:
     """
     if not path_of(upload):
         raise InputError(f"There is no {what} picture: choose an example or upload a photo.")
+    return read_image(_visitors(upload, what))
+
+
+def read_layer(upload: dict) -> Image.Image:
+    """What was painted in the editor, as coverage: a picture of mode L.
+
+    Raises:
+        InputError: it is gone.
+    """
+    with Image.open(_visitors(upload, "painted"), formats=("PNG", "WEBP")) as layer:
+        return layer.convert("RGBA").getchannel("A")
+
+
+def _visitors(upload: dict, what: str) -> Path:
+    """The file of an upload; no other file of this machine."""
     path = Path(path_of(upload)).resolve()
     # gradio's own check lets a dictionary without its type mark pass
     if not (path.is_relative_to(folder()) or is_static_file(path)) or not path.is_file():
         raise InputError(f"The {what} picture is not here any more: upload it again.")
-    return read_image(path)
+    return path
 
 
 def new_file(name: str) -> Path:
@@ -82,6 +99,11 @@ def keep_mask(mask: Image.Image, name: str = "region") -> str:
     return str(path)
 
 
+def sent_back(path: str, name: str) -> str:
+    """Where gradio puts a copy of a file that the page uploads again under this name."""
+    return str(folder() / hashlib.sha256(Path(path).read_bytes()).hexdigest() / name)
+
+
 def delete(paths: Iterable[str | None]) -> int:
     """Delete these files of a visitor; whatever is not a visitor's file stays. Returns how many are gone."""
     count = 0
@@ -92,7 +114,7 @@ def delete(paths: Iterable[str | None]) -> int:
     return count
 
 
-def sweep(age: float = MAX_AGE) -> None:
+def sweep(age: float) -> None:
     """Delete what is older than `age` seconds, also what a killed process or a shared link left behind."""
     for path in sorted(folder().rglob("*"), reverse=True):  # what is in a folder comes before the folder
         with contextlib.suppress(OSError):  # deleted by somebody else, or a folder in use
@@ -106,7 +128,7 @@ async def sweeping(_: object) -> AsyncIterator[None]:
 
     async def forever() -> None:
         while True:
-            await asyncio.to_thread(sweep)
+            await asyncio.to_thread(sweep, MAX_AGE)
             await asyncio.sleep(SWEEP_EVERY)
 
     task = asyncio.create_task(forever())

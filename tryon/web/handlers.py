@@ -12,10 +12,10 @@ from PIL import Image
 
 from tryon.web import seen
 from tryon.web.endpoints import keep_batch, run_batch
-from tryon.web.files import delete, keep_mask, keep_result, keep_view, path_of, read_upload
+from tryon.web.files import delete, keep_mask, keep_result, keep_view, path_of, read_layer, read_upload, sent_back
 from tryon.web.layout import captioned
 from tryon.web.sampler import MAX_SEED, Request, Sampler, readable_errors, served_names, stages_of
-from tryon.web.sharing import example, example_files, restores_a_page, settings_of
+from tryon.web.sharing import example, example_files, linked_files, restores_a_page, settings_of
 from tryon.web.texts import messages
 from tryon.zoo import find_checkpoint, obstacle
 
@@ -26,13 +26,25 @@ PROGRESS = gr.Progress()  # gradio replaces this default by the progress of the 
 
 
 def new_visit() -> dict:
-    """State of a visit: its files, its results, and the region that was found in the photo `looked` at, as paths."""
-    return {"files": [], "results": [], "region": None, "looked": None}
+    """State of a visit.
+
+    Its files and its results, the `first` of the latest; the region that was found in the photo `looked` at, as paths;
+    and whether it is `over`.
+    """
+    return {"files": [], "results": [], "first": 0, "region": None, "looked": None, "over": False}
 
 
 def forget(visit: dict) -> int:
-    """Delete all files of a visit."""
+    """Delete all files of a visit, also those that are still being made."""
+    visit["over"] = True
     return delete(visit["files"])
+
+
+def keep(visit: dict, *paths: str | None) -> None:
+    """Note files of a visit; they do not stay if the visitor has had everything deleted meanwhile."""
+    visit["files"] += [path for path in paths if path]
+    if visit["over"]:
+        delete(paths)
 
 
 def steps_html(stages: tuple[str, ...], running: str, words: dict, done: float, left: float | None, note: str) -> str:
@@ -44,7 +56,7 @@ def steps_html(stages: tuple[str, ...], running: str, words: dict, done: float, 
     foot = " · ".join(part for part in (note, time_left) if part)
     return (
         f'<ul class="steps">{items}</ul><progress max="1" value="{done:.2f}"></progress>'
-        f'<p role="status" class="hint">{words[running]}{foot and " · " + foot}</p>'
+        f'<p role="status" class="hint"><span class="spoken">{words[running]}</span> {foot}</p>'
     )
 
 
@@ -110,9 +122,8 @@ class Handlers:
         """First look at the page: what its address asks for, else the first examples."""
         ui = self.ui
         programs = {ui.programs: programs_text(request)}
-        if restores_a_page(request):  # gradio's deep links lose results; the same settings make the same again
-            gone = gr.update(visible=False)
-            return programs | {ui.slider: gone, ui.outcome: gone}
+        if self.restored(request):
+            return programs
         wish = settings_of(request)
         return programs | {
             ui.person: wish["person"] or example("persons", FIRST[0]),
@@ -123,20 +134,38 @@ class Handlers:
             ui.card: model_card(wish["checkpoint"], request),
         }
 
+    def restored(self, request: gr.Request) -> bool:
+        """Whether gradio has put a shared page in place."""
+        return restores_a_page(request, (self.ui.person._id, self.ui.garment._id, self.ui.slider._id))
+
+    def tidy(self, request: gr.Request) -> dict:
+        """After a deep link: put away what gradio cannot restore; without the pictures also the rest."""
+        ui, page = self.ui, self.empty()
+        if "deep_link" not in request.query_params:
+            return gr.skip()
+        for component in (ui.slider, ui.download, ui.strip):
+            del page[component]
+        if self.restored(request):
+            for component in (ui.outcome, ui.waiting, ui.warnings, ui.details):
+                del page[component]
+        return page
+
     def remember(self, visit: dict, *values: dict | list | None) -> dict:
         """Note which files a visitor sent, to delete them when asked to."""
         uploads = [upload for value in values for upload in (value if isinstance(value, list) else [value])]
-        visit["files"] += [path for path in map(path_of, uploads) if path]
+        keep(visit, *map(path_of, uploads))
         return visit
 
     def begin(self, visit: dict, editor: dict | None, checkpoint: str, http: gr.Request) -> dict:
         """Make room for the preview, and keep the region that was painted."""
-        ui, mask, words = self.ui, None, messages(http)
+        ui, mask, words, editor = self.ui, None, messages(http), editor or {}
+        painted = [layer for layer in editor.get("layers") or [] if layer]
+        self.remember(visit, editor.get("background"), editor.get("composite"), painted)
         if visit["region"]:
-            with Image.open(visit["region"]) as region:
-                mask = seen.painted_region(editor, region)
+            with readable_errors(), Image.open(visit["region"]) as region:
+                mask = seen.painted_region([read_layer(layer) for layer in painted], region)
         mask = mask and keep_mask(mask)
-        visit["files"].append(mask)
+        keep(visit, mask)
         gone = gr.update(visible=False)
         steps = steps_html(stages_of(checkpoint), "prepare", words, 0, None, "")
         return {
@@ -147,7 +176,6 @@ class Handlers:
             ui.waiting: gone,
             ui.progress: gr.update(value=steps, visible=True),
             ui.preview: gr.update(value=None, visible=True),
-            ui.slider: gone,
             ui.outcome: gone,
             ui.link: gone,
         }
@@ -171,10 +199,10 @@ class Handlers:
         ui, words = self.ui, messages(http)
         request = Request(person, garment, category, steps, guidance, seed, mask, checkpoint)
         stages = stages_of(checkpoint)
-        started, first = time.monotonic(), len(visit["results"])
+        started, visit["first"] = time.monotonic(), len(visit["results"])
         with readable_errors():
             seed, before = request.settings()["seed"], keep_view(read_upload(request.person, "person"), "before")
-        visit["files"] += [before, path_of(request.person), path_of(request.garment)]
+        keep(visit, before, path_of(request.person), path_of(request.garment))
         if visit["looked"] != path_of(request.person):  # what was painted belongs to another photo
             request = replace(request, mask=None)
         for number in range(int(count)):
@@ -192,8 +220,9 @@ class Handlers:
             strip, one = [], replace(request, seed=(seed + number) % (MAX_SEED + 1))
             for name, image, info in self.sampler(one, http.session_hash, tell):
                 if info is None:
-                    strip.append((keep_view(image, name, 1024), f"{image.width} px"))
-                    visit["files"].append(strip[-1][0])
+                    caption = words["start"] if name == "prepare" else f"{image.width} px"
+                    strip.append((keep_view(image, name, 1024), caption))
+                    keep(visit, strip[-1][0])
                     following = stages[min(stages.index(name) + 1, len(stages) - 1)]
                     yield {ui.visit: visit, ui.preview: strip[-1][0], ui.progress: status(following)}
             result = {
@@ -205,27 +234,28 @@ class Handlers:
                 "person": path_of(request.person),
                 "garment": path_of(request.garment),
             }
-            visit["files"] += [result["after"], result["file"]]
+            keep(visit, result["after"], result["file"])
             visit["results"].append(result)
+            yield {ui.visit: visit}
+
+    def finish(self, visit: dict) -> dict:
+        """Show what was made."""
+        first = visit["first"]
         made = [(r["after"], str(r["info"]["seed"])) for r in visit["results"][first:]]
-        yield {
-            ui.visit: visit,
-            ui.variations: gr.update(value=made, visible=len(made) > 1, selected_index=0),
-            **self.show(visit, first),
-            **self.past(visit),
-        }
+        variations = gr.update(value=made, visible=len(made) > 1, selected_index=0)
+        return {self.ui.variations: variations, **self.show(visit, first), **self.past(visit), **self.end()}
 
     def show(self, visit: dict, index: int) -> dict:
         """One result, with all that belongs to it."""
         ui, result = self.ui, visit["results"][index]
         return {
-            ui.shown: index,
-            ui.slider: gr.update(value=(result["before"], result["after"]), visible=True),
             ui.outcome: gr.update(visible=True),
-            ui.warnings: "\n\n".join(result["info"]["warnings"]),
+            ui.warnings: gr.update(value="\n\n".join(result["info"]["warnings"])),
+            ui.details: gr.update(value=result["info"]),
+            # As plain values, in events that never skip them: gradio's deep links lose the files of others.
+            ui.slider: (result["before"], result["after"]),
             ui.download: result["file"],
             ui.strip: result["stages"],
-            ui.details: result["info"],
         }
 
     def past(self, visit: dict) -> dict:
@@ -280,6 +310,11 @@ class Handlers:
         gr.Info(messages(request)["stopped"])
         return self.end() | {self.ui.waiting: gr.update(visible=True)}
 
+    def show_link(self, visit: dict, link: str) -> dict:
+        """Show the link; what gradio keeps for it belongs to the visit."""
+        keep(visit, *linked_files(link))
+        return {self.ui.visit: visit, self.ui.link: gr.update(visible=True)}
+
     def chain(self, result: dict | None, request: gr.Request) -> str | None:
         """The result becomes the person, to wear something else with it."""
         gr.Info(messages(request)["chained"])
@@ -291,7 +326,7 @@ class Handlers:
         image, prepared = self.sampler.look(Request(person, garment, category, checkpoint=checkpoint))
         region = keep_mask(prepared.region)
         views = [keep_view(picture, "seen") for picture in seen.views(image, prepared)]
-        visit["files"] += [region, *views]
+        keep(visit, region, *views)
         visit["region"], visit["looked"] = region, path_of(person)
         return {
             ui.visit: visit,
@@ -310,7 +345,9 @@ class Handlers:
             "layers": [keep_mask(value["layers"][0], "layer")],
             "composite": None,
         }
-        visit["files"] += [kept["background"], *kept["layers"]]
+        keep(visit, kept["background"], *kept["layers"])
+        # The editor uploads what it was given, and tells only of what it was asked for.
+        keep(visit, sent_back(kept["background"], "background.png"), sent_back(kept["layers"][0], "layer_0.png"))
         return kept
 
     def grown(self, visit: dict, person: dict, percent: float) -> dict:
@@ -320,6 +357,19 @@ class Handlers:
             region = seen.grow(read_upload({"path": visit["region"]}, "region").convert("L"), percent)
             value = self.painted(visit, read_upload(person, "person"), region)
         return {ui.visit: visit, ui.editor: value}
+
+    def begin_many(self) -> dict:
+        """Offer to cancel."""
+        return {self.ui.batch_go: gr.update(visible=False), self.ui.batch_cancel: gr.update(visible=True)}
+
+    def end_many(self) -> dict:
+        """Give the button back, whatever happened."""
+        return {self.ui.batch_go: gr.update(visible=True), self.ui.batch_cancel: gr.update(visible=False)}
+
+    def stop_many(self, request: gr.Request) -> dict:
+        """End the work of this visit at its next step; pictures that are finished are not shown."""
+        self.sampler.stop(request.session_hash)
+        return self.end_many() | {self.ui.batch_progress: messages(request)["stopped"]}
 
     def many(
         self,
@@ -336,36 +386,40 @@ class Handlers:
         """One person in many garments."""
         ui, words, total = self.ui, messages(http), len(garments or [])
         settings = (category, steps, guidance, seed, None, checkpoint)
+        if total:
+            yield {ui.batch_progress: words["of"].format(1, total)}
         for rows in run_batch(self.sampler, person, garments, settings, http.session_hash):
-            visit["files"] += [rows[-1].result]
+            keep(visit, rows[-1].result)
             failed = [f"{row.garment}: {row.error}" for row in rows if row.error]
-            yield {ui.visit: visit, ui.batch_progress: "\n\n".join([words["of"].format(len(rows), total), *failed])}
+            now = [words["of"].format(len(rows) + 1, total)] if len(rows) < total else []
+            yield {ui.visit: visit, ui.batch_progress: "\n\n".join(now + failed)}
         sheet, archive = keep_batch(rows)
-        visit["files"] += [sheet, archive, *map(path_of, garments)]
+        keep(visit, sheet, archive, *map(path_of, garments))
         yield {
             ui.visit: visit,
             ui.sheet: gr.update(value=sheet, visible=True),
             ui.zip: gr.update(value=archive, visible=True),
         }
 
-    def delete(self, visit: dict, request: gr.Request, *uploads: dict | None) -> dict:
-        """Delete every file of this visit and empty the page."""
-        ui = self.ui
-        gone = forget(self.remember(visit, *uploads))
-        gr.Info(messages(request)["deleted"].format(gone))
-        empty = gr.update(value=None, visible=False)
+    def delete(
+        self, visit: dict, person: dict | None, garment: dict | None, many: list | None, http: gr.Request
+    ) -> dict:
+        """Delete every file of this visit, stop what is being made for it, and empty the page."""
+        self.sampler.stop(http.session_hash)
+        gone = forget(self.remember(visit, person, garment, many))
+        gr.Info(messages(http)["deleted"].format(gone))
+        return self.empty() | dict.fromkeys((self.ui.person, self.ui.garment, self.ui.garments))
+
+    def empty(self) -> dict:
+        """The page without results, and without anything that is being made."""
+        ui, shown, gone = self.ui, gr.update(visible=True), gr.update(value=None, visible=False)
         return {
             ui.visit: new_visit(),
-            ui.shown: None,
             ui.picked: [],
-            ui.person: None,
-            ui.garment: None,
-            ui.waiting: gr.update(visible=True),
-            ui.outcome: gr.update(visible=False),
-            ui.found: gr.update(visible=False),
-            ui.history_hint: gr.update(visible=True),
-            **dict.fromkeys((ui.slider, ui.past, ui.compare, ui.sheet, ui.zip, ui.link), empty),
-            **dict.fromkeys((ui.preview, ui.download, ui.strip, ui.variations, ui.editor, ui.garments), None),
-            **dict.fromkeys((ui.details, *ui.views), None),
-            ui.reuse: gr.update(visible=False),
+            **dict.fromkeys((ui.go, ui.waiting, ui.history_hint, ui.batch_go), shown),
+            **dict.fromkeys((ui.cancel, ui.outcome, ui.found, ui.reuse, ui.batch_cancel), gr.update(visible=False)),
+            **dict.fromkeys((ui.progress, ui.preview, ui.variations, ui.past), gone),
+            **dict.fromkeys((ui.compare, ui.sheet, ui.zip, ui.link), gone),
+            **dict.fromkeys((ui.slider, ui.warnings, ui.download, ui.strip, ui.details, ui.mask, ui.editor, *ui.views)),
+            ui.batch_progress: "",
         }

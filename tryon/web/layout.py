@@ -57,10 +57,8 @@ def result_column() -> SimpleNamespace:
         preview = gr.Image(
             label=text("preview"), visible=False, interactive=False, height=420, buttons=[], elem_id="preview"
         )
-        slider = gr.ImageSlider(
-            label=text("compare"), visible=False, elem_id="result", buttons=["fullscreen"], max_height=620
-        )
         with gr.Column(visible=False, elem_id="outcome") as outcome:
+            slider = gr.ImageSlider(label=text("compare"), elem_id="result", buttons=["fullscreen"], max_height=620)
             warnings = gr.Markdown(elem_id="warnings")
             download = gr.DownloadButton(text("download"), variant="primary", elem_id="download")
             with gr.Row(elem_classes="pair"):
@@ -101,13 +99,16 @@ def seen_panel() -> SimpleNamespace:
                 with gr.Column(min_width=300, scale=2):
                     with gr.Row(elem_classes="trio"):
                         views = [
-                            gr.Image(label=text(f"seen_{what}"), height=260, min_width=90, **STILL)
+                            gr.Image(
+                                label=text(f"seen_{what}"), height=260, min_width=90, interactive=False, buttons=[]
+                            )
                             for what in ("person", "hidden", "garment")
                         ]
                     grow = gr.Slider(-4, 4, value=0, step=0.5, label=text("grow"), elem_id="grow")
                 with gr.Column(min_width=300, scale=2):
+                    gr.Markdown(text("editor"), elem_classes="hint")
                     editor = gr.ImageEditor(
-                        label=text("editor"),
+                        show_label=False,
                         type="pil",
                         sources=(),
                         transforms=(),
@@ -150,7 +151,8 @@ def batch_panel() -> SimpleNamespace:
             label=text("batch_garments"), file_count="multiple", file_types=["image"], elem_id="batch_garments"
         )
         go = gr.Button(text("batch_go"), variant="primary", elem_id="batch_go")
+        cancel = gr.Button(text("cancel"), visible=False, elem_id="batch_cancel")
         progress = gr.Markdown(elem_id="batch_progress")
         sheet = gr.Image(label=text("sheet"), visible=False, elem_id="sheet", **STILL)
         download = gr.DownloadButton(text("zip"), visible=False, elem_id="zip")
-    return SimpleNamespace(garments=garments, go=go, progress=progress, sheet=sheet, download=download)
+    return SimpleNamespace(garments=garments, go=go, cancel=cancel, progress=progress, sheet=sheet, download=download)

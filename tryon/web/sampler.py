@@ -1,6 +1,7 @@
 """Requests to results: settings checked, one sampling at a time, on the GPU of a Space where there is one."""
 
 import contextlib
+import ctypes
 import functools
 import hashlib
 import logging
@@ -250,6 +251,7 @@ class Sampler:
             }
             for stage in pipeline.stream(**pictures, **settings, generator=generator, on_step=on_step):
                 yield stage.name, stage.images[0], {**stage.info[0], **known} if stage.info else None
+        release_memory()
 
 
 def fetch_served(name: str, tell: Callable[[str, int, int], None] | None = None) -> None:
@@ -268,6 +270,12 @@ def fetch_served(name: str, tell: Callable[[str, int, int], None] | None = None)
     report = tell and (lambda done, total: tell("download", done // 10**6, max(1, total // 10**6)))
     with readable_errors():
         make_available(name, report)
+
+
+def release_memory() -> None:
+    """Give what was freed back to the system; glibc would keep more than the networks themselves need."""
+    with contextlib.suppress(AttributeError, OSError, TypeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def is_quota(error: gr.Error) -> bool:

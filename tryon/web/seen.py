@@ -54,14 +54,13 @@ def editor_value(person_image: Image.Image, region: Image.Image) -> dict:
     return {"background": background, "layers": [layer]}
 
 
-def painted_region(value: dict | None, found: Image.Image) -> Image.Image | None:
+def painted_region(layers: list[Image.Image], found: Image.Image) -> Image.Image | None:
     """The region that a visitor painted, as a mask of the photo's size; None if nothing was altered.
 
     Args:
-        value: of `gr.ImageEditor`, its pictures of Pillow's.
+        layers: of `gr.ImageEditor`, their coverage: pictures of mode L.
         found: the region that was found, at the photo's size; a slider may have grown it before it was painted on.
     """
-    layers = [layer.convert("RGBA").getchannel("A") for layer in (value or {}).get("layers") or []]
     if not layers:
         return None
     width, height = _editor_size(found)

@@ -1,5 +1,6 @@
 """Links back to the same model, category, seed and examples; and by gradio's deep link to uploaded pictures."""
 
+import json
 import re
 from pathlib import Path
 from urllib.parse import urlencode
@@ -56,7 +57,25 @@ def settings_of(request: gr.Request) -> dict:
     }
 
 
-def restores_a_page(request: gr.Request) -> bool:
-    """Whether the address holds a deep link that is still there."""
-    name = request.query_params.get("deep_link", "")
-    return bool(re.fullmatch(r"[\w-]+", name)) and (folder() / "deep_links" / name / "state.json").is_file()
+def restores_a_page(request: gr.Request, components: tuple[int, ...]) -> bool:
+    """Whether the address holds a deep link that is still there, and so are the pictures in these components."""
+    states = linked_files(str(request.url))
+    if not states:
+        return False
+    state = json.loads(Path(states[0]).read_bytes())
+    values = [component["props"].get("value") for component in state if component["id"] in components]
+    return all(Path(path).is_file() for path in _paths(values))
+
+
+def linked_files(link: str) -> list[str]:
+    """What gradio keeps on disk for a deep link: one file, or none any more."""
+    name = re.search(r"[?&]deep_link=([\w-]+)", link or "")
+    path = name and folder() / "deep_links" / name[1] / "state.json"
+    return [str(path)] if path and path.is_file() else []
+
+
+def _paths(value: object) -> list[str]:
+    """All paths of files in the values of components."""
+    if isinstance(value, dict):
+        return [value["path"]] if value.get("path") else []
+    return [path for part in value for path in _paths(part)] if isinstance(value, list) else []
