@@ -11,9 +11,13 @@ import cv2
 import numpy as np
 import torch
 
-from tryon.images import to_images
+from tryon.conditions import CATEGORIES
+from tryon.finish import dress
+from tryon.images import to_images, to_tensor
+from tryon.models.parallel_unet import ParallelUNetOutput
 from tryon.models.warp_then_blend import load_parallel_network
 from tryon.pipeline import TryOnPipeline
+from tryon.preprocessing.agnostic import frame_garment, spread_cloth
 from tryon.training.data import collate
 
 PARALLEL_STAGES = ("base", "sr256")
@@ -40,8 +44,8 @@ class Cascade:
 
     def paint(
         self, samples: Sequence[dict[str, np.ndarray]], seeds: Sequence[int], *, stages: int = 2
-    ) -> list[np.ndarray]:
-        """Results of the first stages, (N, S, S, 3) uint8 each.
+    ) -> tuple[list[np.ndarray], ParallelUNetOutput]:
+        """Results of the first stages, (N, S, S, 3) uint8 each, and what the last Parallel-UNet said.
 
         Args:
             samples: of a `PairDataset`.
@@ -54,7 +58,32 @@ class Cascade:
             guidance_scale=self.guidance_scale,
             generator=[torch.Generator().manual_seed(seed) for seed in seeds],
         )
-        return [to_images(result) for _, result, _ in islice(results, stages)]
+        _, pictures, said = zip(*islice(results, stages), strict=True)
+        return [to_images(result) for result in pictures], said[-1]
+
+
+def finished(
+    row: dict[str, np.ndarray], hidden: np.ndarray, painted: np.ndarray, said: ParallelUNetOutput
+) -> np.ndarray:
+    """A stage's picture as a visitor gets it, in the photograph and with the garment's own pixels.
+
+    Args:
+        row: of a `PairDataset`, as stored.
+        hidden: (S, S) bool, of its sample.
+        painted: (S, S, 3) uint8, of the side of the stored pictures.
+        said: what the network said of it, batch of 1, on the CPU.
+
+    Returns:
+        (S, S, 3) uint8; `painted` if the network does not tell where the garment is.
+    """
+    if said.position is None:
+        return painted
+    category = CATEGORIES[int(row["category"])]
+    photo, parsing = (row.get(f"before_{name}", row[name]) for name in ("image", "parsing"))
+    cloth = spread_cloth(row["garment_image"], row["garment_parsing"], category)
+    cloth, *_ = frame_garment(cloth, row["garment_parsing"], row["garment_pose"], category, len(painted))
+    square, shown = dress(photo, parsing, hidden, painted, said, to_tensor(cloth), category)
+    return np.rint(photo + shown[..., None] * (square.astype(np.float32) - photo)).astype(np.uint8)
 
 
 def with_networks(pipeline: TryOnPipeline, folder: Path) -> TryOnPipeline:

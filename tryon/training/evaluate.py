@@ -1,6 +1,7 @@
 """Measure a cascade on held-out pairs: `python -m tryon.training.evaluate`.
 
-Prints one JSON object; the sheet shows garment, agnostic picture, the other methods, both stages and the truth. With
+Prints one JSON object; the sheet shows garment, agnostic picture, the other methods, both stages, the finished
+picture and the truth. With
 `--also concat=DIR --also warp_then_blend=DIR` further networks are measured in the same run, as trained into
 `DIR/base` and `DIR/sr256`.
 """
@@ -25,7 +26,7 @@ from tryon.images import to_tensor
 from tryon.preprocessing.annotation import annotate
 from tryon.synthetic.fabric import PATTERNS
 from tryon.training.baselines import mean_colour, pasted_by_torso, warped_by_spline
-from tryon.training.cascades import Cascade, shrunk, with_networks
+from tryon.training.cascades import Cascade, finished, shrunk, with_networks
 from tryon.training.data import PairDataset
 from tryon.training.metrics import (
     colour_error,
@@ -35,7 +36,7 @@ from tryon.training.metrics import (
     region_psnr,
     region_ssim,
 )
-from tryon.training.tables import OURS, difficulty_of_poses, gains, table, tables_by
+from tryon.training.tables import FINISHED, OURS, difficulty_of_poses, gains, table, tables_by
 from tryon.zoo import load_pipeline
 
 SIZE = 256
@@ -68,7 +69,8 @@ def evaluate(
         batch_size: pairs sampled together.
 
     Returns:
-        figures: by method, mean and 95 % half-width of `tables.FIGURES`: over the garment's region, over all that is
+        figures: by method ("ours_finished" is ours in the photograph, with the garment's own pixels, as a visitor gets
+            it), mean and 95 % half-width of `tables.FIGURES`: over the garment's region, over all that is
             hidden ("changed"), and of the pose (distance in percent of the frame between the joints that the annotator
             finds in the result and in the truth), and the kernel distance ("kid") of all results to all truths by what
             the annotator's trunk makes of them, which only compares with figures by the same annotator; the same by
@@ -85,21 +87,25 @@ def evaluate(
     for start in range(0, count, batch_size):
         indices = range(start, min(start + batch_size, count))
         samples = [dataset[i] for i in indices]
-        painted = {}
+        painted, said = {}, {}
         for name, cascade in cascades.items():
             began = time.perf_counter()
-            painted[name] = cascade.paint(samples, indices)
+            painted[name], said[name] = cascade.paint(samples, indices)
             seconds += (time.perf_counter() - began) * (name == OURS)
         shifts += _colour_shifts(ours, samples[: max(0, shift_pairs - start)], indices)
         for k, (index, sample) in enumerate(zip(indices, samples, strict=True)):
             if not (sample["garment_mask"] & sample["hidden"]).any():
                 continue
             pictures = {**_simple(sample), **{name: _enlarged(result[at][k]) for name, result in painted.items()}}
+            row = dataset.row(index)
+            if stage == "sr256":
+                pictures[FINISHED] = finished(row, sample["hidden"], pictures[OURS], said[OURS].picture(k))
             scores.append(measure(pictures, sample, annotator))
-            kinds.append(_kinds(dataset.row(index), sample))
+            kinds.append(_kinds(row, sample))
             for name, features in _described(annotator, {"truth": sample["target"], **pictures}).items():
                 trunk.setdefault(name, []).append(features)
-            stages = [_enlarged(painted[OURS][0][k]), pictures.pop(OURS), sample["target"]]
+            ours_at_last = [pictures.pop(name) for name in (OURS, FINISHED) if name in pictures]
+            stages = [_enlarged(painted[OURS][0][k]), *ours_at_last, sample["target"]]
             rows.append(np.hstack([sample["garment"], sample["agnostic"], *pictures.values(), *stages]))
     methods = table(scores)
     for name, row in methods.items():
@@ -147,7 +153,7 @@ def _colour_shifts(ours: Cascade, samples: list[dict[str, np.ndarray]], seeds: S
     """Mean CIEDE2000 between the 256 stage and the 1024 stage made as small, of each pair."""
     shifts = []
     for sample, seed in zip(samples, seeds, strict=False):
-        _, before, after = ours.paint([sample], [seed], stages=3)
+        (_, before, after), _ = ours.paint([sample], [seed], stages=3)
         shifts.append(colour_error(shrunk(after, SIZE)[0], before[0], np.ones((SIZE, SIZE), bool)))
     return shifts
 

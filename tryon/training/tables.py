@@ -16,7 +16,7 @@ FIGURES = {
     "changed_ssim": True,
     "pose_error": False,
 }
-OURS = "ours"
+OURS, FINISHED = "ours", "ours_finished"
 
 Score = dict[str, dict[str, float | None]]
 """Of one pair: `FIGURES` by method; None where a figure does not apply."""
