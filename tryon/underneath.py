@@ -15,6 +15,7 @@ MARGIN = 0.008  # of the square: how far the outline of what was worn may be off
 SMOOTHING = (0.004, 0.015)  # of the square: blur of what is continued, little near its source and more far from it
 SKIN_REACH = (0.02, 0.06, 0.2)  # of the square: standard deviations at which bare skin lends its colour
 SKIN_SIDE = 256  # pixels at which colours of skin are spread; they are smooth
+SHADING_SCALE = 0.012  # of the square: finer shading is not the networks' to give
 SHADING = (0.75, 1.25)  # factors of brightness that the networks may give to skin
 
 
@@ -107,7 +108,8 @@ def _skin(photo: np.ndarray, bare: np.ndarray, painted: np.ndarray, share: np.nd
         support = np.clip(10 * cv2.GaussianBlur(seen, (0, 0), reach * SKIN_SIDE), 0, 1)[..., None]
         tone = tone + support * (_mean(colours, seen, reach * SKIN_SIDE) - tone)
     there = cv2.resize(share[..., 0], small, interpolation=cv2.INTER_AREA)
-    light = shown.mean(-1, keepdims=True) + 8
+    # The patches in which the networks see would show as a weave.
+    light = cv2.GaussianBlur(shown.mean(-1), (0, 0), SHADING_SCALE * SKIN_SIDE)[..., None] + 8
     shading = light / np.maximum(_mean(light, there, 0.05 * SKIN_SIDE), 1)
     lit = tone * np.clip(shading, *SHADING)
     return cv2.resize(lit, (size, size), interpolation=cv2.INTER_CUBIC)
