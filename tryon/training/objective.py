@@ -11,7 +11,7 @@ from tryon.training.data import Batch, CropBatch
 from tryon.training.recipes import Recipe
 
 FLOW_WEIGHT = 2.0
-OUTLINE_WEIGHT = 0.15
+OUTLINE_WEIGHT = 0.3
 STRUCTURE_WEIGHT = 0.15
 
 
