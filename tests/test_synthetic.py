@@ -88,7 +88,7 @@ def test_labels_are_the_silhouette(monkeypatch):
             "tryon.synthetic.shots.random_background",
             lambda rng, size, grey=grey: np.full((size, size, 3), grey, np.float32),
         )
-        monkeypatch.setattr("tryon.synthetic.picture._develop", lambda linear, *_: linear[::2, ::2])
+        monkeypatch.setattr("tryon.synthetic.picture.develop", lambda linear, *_: linear[::2, ::2])
         pictures.append(render_pair(11, SIZE))
     first, second = pictures
     np.testing.assert_array_equal(first.parsing, second.parsing)
