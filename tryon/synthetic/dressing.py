@@ -72,8 +72,10 @@ class Dressed:
 
 @dataclass(frozen=True)
 class _Bare:
-    """A person in a pose, whatever they wear: body, what cloth lies on, all surfaces but the skin, and the lower
-    garment as it hangs before something is put on over it."""
+    """A person in a pose: the body, what cloth lies on, and what no garment changes.
+
+    `lower` is the lower garment as it hangs before something is put on over it.
+    """
 
     skeleton: Skeleton
     posed: np.ndarray

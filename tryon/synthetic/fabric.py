@@ -135,8 +135,8 @@ def _petal(
 
 
 def _dot(image: np.ndarray, centre: np.ndarray, radius: float, colour: Sequence[float]) -> None:
-    fixed = tuple(int(c) for c in np.int32(8 * centre))
-    cv2.circle(image, fixed, int(8 * radius), tuple(map(float, colour)), -1, cv2.LINE_AA, 3)
+    x, y = centre
+    cv2.circle(image, (int(8 * x), int(8 * y)), int(8 * radius), tuple(map(float, colour)), -1, cv2.LINE_AA, 3)
 
 
 def _tartan(cloth: Cloth) -> np.ndarray:

@@ -163,7 +163,9 @@ def edges_of(triangles: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray,
 
 
 @numba.njit(cache=True)
-def _cut_triangles(triangles: np.ndarray, field: np.ndarray, snap: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _cut_triangles(  # noqa: C901
+    triangles: np.ndarray, field: np.ndarray, snap: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Triangles of the part where `field` is positive, and the vertices that the cut adds: their edge and place."""
     n = len(field)
     whole, part = 0, 0

@@ -40,7 +40,7 @@ class Quality:
 
 
 TRAINING = Quality()
-SMALL = replace(TRAINING, fabric_texture=256)  # a pixel shows no more of the cloth
+SMALL = replace(TRAINING, drape_effort=0.5, fabric_texture=256)  # a pixel shows no more of the cloth
 DISPLAY = Quality(
     cloth_level=2,
     drape_effort=1.2,

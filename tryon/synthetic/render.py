@@ -13,6 +13,7 @@ import multiprocessing
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -69,18 +70,32 @@ def render_shard(task: ShardTask) -> int:
 
 
 def render_dataset(tasks: list[ShardTask], workers: int) -> int:
-    """Render all shards that are not there yet; returns the number of new pairs."""
+    """Render all shards that are not there yet; returns the number of new pairs.
+
+    Raises:
+        RuntimeError: a worker was killed. Finished shards stay, and the next call renders the others.
+        OSError: a shard cannot be written.
+    """
     missing = [task for task in tasks if not task.folder.exists()]
     logger.info("%d of %d shards are there already", len(tasks) - len(missing), len(tasks))
     if workers <= 1:
         return sum(_logged(task) for task in missing)
     context = multiprocessing.get_context("spawn")
+    rendered = 0
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        rendered = 0
-        for future in as_completed([pool.submit(render_shard, task) for task in missing]):
-            rendered += future.result()
-            logger.info("%d pairs", rendered)
-        return rendered
+        futures = [pool.submit(render_shard, task) for task in missing]
+        try:
+            for future in as_completed(futures):
+                rendered += future.result()
+                logger.info("%d pairs", rendered)
+        except BrokenProcessPool as error:
+            raise RuntimeError(
+                f"A worker was killed, perhaps for want of memory, after {rendered} new pairs. The finished shards are "
+                "whole; the same command goes on from there (with fewer --workers if memory was short)."
+            ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)  # after an error, start no other shard
+    return rendered
 
 
 def _logged(task: ShardTask) -> int:
@@ -104,7 +119,7 @@ STAGES: dict[str, tuple[Callable, ...]] = {
 
 
 def benchmark(size: int, split: str, seed: int, pairs: int, reuse: int) -> dict[str, float]:
-    """How fast one process makes pairs, after compiling, its wardrobe still empty; seconds are those of the processor."""
+    """How fast one process makes pairs, after compiling but with an empty wardrobe."""
     cv2.setNumThreads(1)
     PairStream(seed, size, split, reuse=reuse).draw()
     tailor.cache_clear()
@@ -182,7 +197,10 @@ def main(arguments: list[str] | None = None) -> None:
             options.reuse,
         )
         start = time.perf_counter()
-        rendered = render_dataset(tasks, options.workers)
+        try:
+            rendered = render_dataset(tasks, options.workers)
+        except (OSError, RuntimeError) as error:
+            raise SystemExit(str(error)) from error
         seconds = round(time.perf_counter() - start, 1)
         result = {"shards": len(tasks), "rendered_pairs": rendered, "seconds": seconds}
     print(json.dumps(result))  # noqa: T201

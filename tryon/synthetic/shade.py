@@ -186,7 +186,7 @@ def _between(a: _Triple, b: _Triple, c: _Triple, w0: float, w1: float, w2: float
 
 
 @numba.njit(cache=True, fastmath=True)
-def shade(  # noqa: C901
+def shade(
     image: np.ndarray,
     fragments: Fragments,
     window: Window,
