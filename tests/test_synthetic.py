@@ -351,7 +351,7 @@ def test_refusals_say_what_to_do():
 
 def test_the_name_of_a_pattern_tells_whether_there_is_one():
     drawn = [make_fabric(np.random.default_rng(seed), 64) for seed in range(60)]
-    uniform = [pattern for fabric, pattern in drawn if fabric.std((0, 1, 2)).max() < 1e-6]
+    uniform = [pattern for fabric, pattern in drawn if not np.ptp(fabric, (0, 1, 2)).any()]
     assert uniform.count("plain") == sum(pattern == "plain" for _, pattern in drawn) > 0
     assert set(uniform) <= {"plain", "text"}  # some words come to lie where there is no cloth
     assert len({pattern for _, pattern in drawn}) > 6
