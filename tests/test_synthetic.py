@@ -1,6 +1,10 @@
 """The studio: same seed same pixels, truth that agrees with the pictures, shards that are whole or absent."""
 
 import itertools
+import multiprocessing
+import resource
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -24,7 +28,7 @@ from tryon.synthetic.person import random_person
 from tryon.synthetic.pose import Pose, arm_preset, random_pose
 from tryon.synthetic.prints import WORDS
 from tryon.synthetic.quality import TRAINING
-from tryon.synthetic.render import main
+from tryon.synthetic.render import STAGES, main, plan_shards, render_dataset
 from tryon.synthetic.shards import list_shards, read_shard, write_shard
 from tryon.synthetic.shots import FLOW_SIZE, Shot, arrange, photograph_person, photograph_product
 from tryon.training.data import FIELDS, RENDERED_FIELDS
@@ -88,7 +92,7 @@ def test_labels_are_the_silhouette(monkeypatch):
             "tryon.synthetic.shots.random_background",
             lambda rng, size, grey=grey: np.full((size, size, 3), grey, np.float32),
         )
-        monkeypatch.setattr("tryon.synthetic.picture._develop", lambda linear, *_: linear[::2, ::2])
+        monkeypatch.setattr("tryon.synthetic.picture.develop", lambda linear, *_: linear[::2, ::2])
         pictures.append(render_pair(11, SIZE))
     first, second = pictures
     np.testing.assert_array_equal(first.parsing, second.parsing)
@@ -347,7 +351,7 @@ def test_refusals_say_what_to_do():
 
 def test_the_name_of_a_pattern_tells_whether_there_is_one():
     drawn = [make_fabric(np.random.default_rng(seed), 64) for seed in range(60)]
-    uniform = [pattern for fabric, pattern in drawn if fabric.std((0, 1, 2)).max() < 1e-6]
+    uniform = [pattern for fabric, pattern in drawn if not np.ptp(fabric, (0, 1, 2)).any()]
     assert uniform.count("plain") == sum(pattern == "plain" for _, pattern in drawn) > 0
     assert set(uniform) <= {"plain", "text"}  # some words come to lie where there is no cloth
     assert len({pattern for _, pattern in drawn}) > 6
@@ -378,6 +382,53 @@ def test_half_written_shard_is_never_read_as_whole(tmp_path):
     for name, value in as_dict(pair).items():
         np.testing.assert_array_equal(shard[name][2], value)
     assert shard["category"].dtype == shard["kind"].dtype == np.int64
+
+
+def test_full_disk_leaves_no_shard(tmp_path):
+    pair = render_pair(0, 64)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))  # files may not grow beyond one picture
+    try:
+        with pytest.raises(OSError, match="train_64_0_000 could not be written"):
+            write_shard(tmp_path / "train_64_0_000", [pair] * 3, 3)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_killed_worker_is_told_of_and_leaves_no_shard(tmp_path):
+    def kill_first_worker():
+        while not multiprocessing.active_children():
+            time.sleep(0.01)
+        multiprocessing.active_children()[0].kill()
+
+    killer = threading.Thread(target=kill_first_worker)
+    killer.start()
+    tasks = plan_shards(tmp_path, 2, 64, "train", 0, 1)
+    with pytest.raises(RuntimeError, match="worker was killed"):
+        render_dataset(tasks, 2)
+    killer.join()
+    assert list_shards(tmp_path) == []
+
+
+def test_workers_render_what_one_process_does(tmp_path, monkeypatch):
+    monkeypatch.setattr("tryon.synthetic.render._SHARD_PAIRS", 1)
+    for workers in (1, 2):
+        render_dataset(plan_shards(tmp_path / str(workers), 2, 64, "train", 0, 1), workers)
+    alone, together = (list_shards(tmp_path / str(workers)) for workers in (1, 2))
+    assert len(alone) == len(together) == 2
+    for first, second in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(read_shard(first)["image"], read_shard(second)["image"])
+
+
+def test_benchmark_tells_speed_and_stages(capsys):
+    main(["--benchmark", "--size", "64", "--pairs", "2", "--reuse", "1"])
+    *shares, rate, _ = capsys.readouterr().out.splitlines()
+    assert float(rate.removesuffix(" pairs/s/core")) > 0
+    shares = {name: float(share) for share, name in (line.strip().split("% ") for line in shares)}
+    assert set(shares) == {*STAGES, "rest"}
+    assert sum(shares.values()) == pytest.approx(100, abs=1)
+    assert min(shares["draping"], shares["shading"], shares["rasterising"]) > 0
 
 
 def test_command_line_renders_and_resumes(tmp_path, capsys, monkeypatch):

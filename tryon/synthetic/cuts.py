@@ -61,6 +61,11 @@ def _helper_mesh(name: str, level: int, lowest: float) -> tuple[np.ndarray, spar
     return mesh.split_quads(quads), weights.tocsr()
 
 
+@cache
+def _arm_weight() -> np.ndarray:
+    return load_body().weight_of(("upperarm", "lowerarm", "hand"))
+
+
 class Cut:
     """A helper mesh under the scissors."""
 
@@ -82,7 +87,7 @@ class Cut:
 
     def arm_share(self) -> np.ndarray:
         """How much of a vertex is moved by the bones of the arms."""
-        return self.weights @ load_body().weight_of(("upperarm", "lowerarm", "hand"))
+        return self.weights @ _arm_weight()
 
     def along_arm(self) -> np.ndarray:
         """Position along the nearer arm: 0 shoulder, 1 elbow, 2 wrist."""

@@ -21,6 +21,7 @@ from tryon.synthetic.quality import Quality
 SKIN_GAP = 0.07  # dm between skin and the cloth on it
 _LAYER_GAP = 0.05  # dm between the layers of a garment
 _COVERED = 1.2  # dm between a garment and the skin it covers, on the unmorphed body
+_TUCKED = 0.6  # dm from a garment within which what it covers may lie
 _TRUNK_LEVELS = ("calf_l", "thigh_l", "spine_01", "spine_02", "spine_03")
 
 
@@ -57,11 +58,12 @@ class Fit(NamedTuple):
 @numba.njit(cache=True, fastmath=True)
 def _pull(x: np.ndarray, pairs: np.ndarray, length: np.ndarray, push: float, gain: float) -> None:
     """Move each pair towards its length; `push` is how strongly short pairs are pushed apart."""
+    half, tiny = np.float32(0.5) * gain, np.float32(1e-9)
     for e in range(pairs.shape[0]):
         a, b = pairs[e, 0], pairs[e, 1]
         dx, dy, dz = x[b, 0] - x[a, 0], x[b, 1] - x[a, 1], x[b, 2] - x[a, 2]
-        distance = np.sqrt(dx * dx + dy * dy + dz * dz) + 1e-9
-        share = 0.5 * gain * (distance - length[e]) / distance
+        distance = np.sqrt(dx * dx + dy * dy + dz * dz) + tiny
+        share = half * (distance - length[e]) / distance
         if distance < length[e]:
             share *= push
         x[a, 0] += dx * share
@@ -85,6 +87,7 @@ def _relax(
     gravity: float,
     steps: int,
 ) -> None:
+    one, stiff, soft = np.float32(1), np.float32(0.7), np.float32(0.12)
     for _ in range(steps):
         for i in range(x.shape[0]):
             for k in range(3):
@@ -92,13 +95,13 @@ def _relax(
                     x[i, k] = target[i, k]
                     previous[i, k] = target[i, k]
                 else:
-                    velocity = (x[i, k] - previous[i, k]) * 0.92
+                    velocity = (x[i, k] - previous[i, k]) * np.float32(0.92)
                     previous[i, k] = x[i, k]
                     x[i, k] += velocity
             if held[i] <= 0:
                 x[i, 1] -= gravity
-        _pull(x, springs.edges, springs.edge_length, 0.7, 1.0)
-        _pull(x, springs.bends, springs.bend_length, 1.0, 0.12)
+        _pull(x, springs.edges, springs.edge_length, stiff, one)
+        _pull(x, springs.bends, springs.bend_length, one, soft)
         for i in range(x.shape[0]):
             for k in range(plane.shape[1]):
                 depth = -gap
@@ -107,11 +110,17 @@ def _relax(
                 if -0.8 < depth < 0:
                     for axis in range(3):
                         x[i, axis] -= depth * normal[i, k, axis]
-                        previous[i, axis] += (x[i, axis] - previous[i, axis]) * 0.5  # friction
+                        previous[i, axis] += (x[i, axis] - previous[i, axis]) * np.float32(0.5)  # friction
 
 
+@numba.njit(cache=True, fastmath=True)
 def _lengths(points: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-    return np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1).astype(np.float32)
+    out = np.empty(len(pairs), np.float32)
+    for e in range(len(pairs)):
+        a, b = pairs[e, 0], pairs[e, 1]
+        x, y, z = points[a, 0] - points[b, 0], points[a, 1] - points[b, 1], points[a, 2] - points[b, 2]
+        out[e] = np.sqrt(x * x + y * y + z * z)
+    return out
 
 
 def unposed(garment: Garment, vertices: np.ndarray) -> np.ndarray:
@@ -172,13 +181,13 @@ def drape(
     rounds = max(2, steps // 20)
     lift = garment.lift[:, None, None]
     for _ in range(rounds):
-        _, nearest = tree.query(x, k=quality.collision_neighbours, eps=0.1)
-        nearest = nearest.reshape(len(x), -1)
+        near = tree.query(x, k=quality.collision_neighbours, eps=0.1)[1].reshape(len(x), -1)
         planes = (
-            np.ascontiguousarray(obstacle.points[nearest] + lift * obstacle.normals[nearest], np.float32),
-            np.ascontiguousarray(obstacle.normals[nearest], np.float32),
+            np.ascontiguousarray(obstacle.points[near] + lift * obstacle.normals[near], np.float32),
+            np.ascontiguousarray(obstacle.normals[near], np.float32),
         )
-        _relax(x, previous, springs, garment.pinned, target, *planes, gap, quality.gravity, steps // rounds)
+        numbers = (np.float32(gap), np.float32(quality.gravity), steps // rounds)
+        _relax(x, previous, springs, garment.pinned, target, *planes, *numbers)
     if quality.cloth_smoothing:
         x = _smooth(x, garment, quality.cloth_smoothing)
     for _ in range(4 + 4 * quality.cloth_smoothing):  # even hems
@@ -225,10 +234,13 @@ def tuck(points: np.ndarray, unmorphed: np.ndarray, cloth: np.ndarray, garment: 
     """
     normal = vertex_normals(cloth, garment.triangles)
     tucked = points.copy()
-    distance, near = cKDTree(cloth, leafsize=24).query(points, k=3, eps=0.1, distance_upper_bound=0.6)
-    index = np.flatnonzero(np.isfinite(distance).all(1))
-    near = near[index]
-    share = 1 / (distance[index] + 0.02) ** 2
+    low, high = garment.position.min(0) - _COVERED, garment.position.max(0) + _COVERED
+    index = np.flatnonzero(((unmorphed > low) & (unmorphed < high)).all(1))
+    tree = cKDTree(cloth, leafsize=24)
+    distance, near = tree.query(points[index], k=3, eps=0.1, distance_upper_bound=_TUCKED)
+    found = np.isfinite(distance).all(1)
+    index, near = index[found], near[found]
+    share = 1 / (distance[found] + 0.02) ** 2
     share /= share.sum(1, keepdims=True)
     centre = (cloth[near] * share[..., None]).sum(1)
     outwards = (normal[near] * share[..., None]).sum(1)

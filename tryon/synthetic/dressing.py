@@ -1,6 +1,6 @@
 """Dressing: garments with a size and a fabric, draped on people and on the mannequin."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from tryon.synthetic.details import decorate
 from tryon.synthetic.drape import SKIN_GAP, Fit, Obstacle, body_obstacle, drape, tuck
 from tryon.synthetic.garment import Garment
 from tryon.synthetic.mesh import vertex_normals
-from tryon.synthetic.person import Person, body_surfaces
+from tryon.synthetic.person import Person, skin_surface, worn_always
 from tryon.synthetic.picture import Surface
 from tryon.synthetic.pose import Pose, Skeleton, display_pose, pose_skeleton, skin_vertices
 from tryon.synthetic.quality import Quality
@@ -58,12 +58,30 @@ class Dressed:
         joints: (18, 3) OpenPose-18 joints, dm.
         body: surfaces of skin, eyes, hair and shoes.
         cloth: "top" and "lower" -> (n, 3) draped vertices.
+        outfit: what they wear.
+        bare: what the clothes were hung on.
     """
 
     posed: np.ndarray
     joints: np.ndarray
     body: list[Surface]
     cloth: dict[str, np.ndarray]
+    outfit: Outfit
+    bare: "_Bare"
+
+
+@dataclass(frozen=True)
+class _Bare:
+    """A person in a pose: the body, what cloth lies on, and what no garment changes.
+
+    `lower` is the lower garment as it hangs before something is put on over it.
+    """
+
+    skeleton: Skeleton
+    posed: np.ndarray
+    obstacle: Obstacle
+    surfaces: list[Surface]
+    lower: np.ndarray | None = None
 
 
 def random_trim(rng: np.random.Generator, fabric: np.ndarray) -> Trim:
@@ -80,7 +98,18 @@ def _pose_body(vertices: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     return skin_vertices(vertices, body.skin_index, body.skin_weight, skeleton)
 
 
-def dress(person: Person, pose: Pose, outfit: Outfit, rng: np.random.Generator, quality: Quality) -> Dressed:
+def _undressed(person: Person, pose: Pose, quality: Quality) -> _Bare:
+    skeleton = pose_skeleton(person.vertices, pose)
+    posed = _pose_body(person.vertices, skeleton)
+    normals = vertex_normals(posed, load_body().triangles)
+    smooth = parts.smooth_chest(posed)
+    obstacle = body_obstacle(smooth, vertex_normals(smooth, load_body().triangles), quality)
+    return _Bare(skeleton, posed, obstacle, worn_always(person, skeleton, posed, normals, quality))
+
+
+def dress(
+    person: Person, pose: Pose, outfit: Outfit, rng: np.random.Generator, quality: Quality, other: Dressed | None = None
+) -> Dressed:
     """Put clothes on a person and let them fall.
 
     Args:
@@ -89,33 +118,41 @@ def dress(person: Person, pose: Pose, outfit: Outfit, rng: np.random.Generator, 
         outfit: what they wear.
         rng: source of the wrinkles.
         quality: how carefully.
+        other: the same person in the same pose in another outfit; hair, and a lower garment that they wear in both,
+            hang as they do there.
     """
-    skeleton = pose_skeleton(person.vertices, pose)
-    posed = _pose_body(person.vertices, skeleton)
-    normals = vertex_normals(posed, load_body().triangles)
-    smooth = parts.smooth_chest(posed)
-    obstacle = body_obstacle(smooth, vertex_normals(smooth, load_body().triangles), quality)
+    bare = other.bare if other else _undressed(person, pose, quality)
+    posed, obstacle = bare.posed, bare.obstacle
     cloth: dict[str, np.ndarray] = {}
     if outfit.lower is not None:
-        fit = Fit(outfit.lower_size, person.vertices, skeleton)
-        lower = drape(outfit.lower, fit, obstacle, rng, quality, gap=SKIN_GAP - 0.045)
+        lower = bare.lower
+        if lower is None or other.outfit.lower is not outfit.lower or other.outfit.lower_size is not outfit.lower_size:
+            fit = Fit(outfit.lower_size, person.vertices, bare.skeleton)
+            lower = drape(outfit.lower, fit, obstacle, rng, quality, gap=SKIN_GAP - 0.045)
         cloth["lower"] = lower
+        bare = replace(bare, lower=lower)
         under = outfit.lower.position[:, 1] > _OVERLAP
         lower_normals = vertex_normals(lower, outfit.lower.triangles)
         obstacle = obstacle.joined(Obstacle(lower[under], lower_normals[under]))
     if outfit.top is not None:
-        fit = Fit(outfit.top_size, person.vertices, skeleton)
+        fit = Fit(outfit.top_size, person.vertices, bare.skeleton)
         cloth["top"] = drape(outfit.top, fit, obstacle, rng, quality, gap=SKIN_GAP - 0.02)
     if len(cloth) == 2:
         cloth["lower"] = tuck(cloth["lower"], outfit.lower.position, cloth["top"], outfit.top, 0.06)
+    coverable = load_body().collision_vertices
+    tucked = posed[coverable]
     for slot, garment in (("lower", outfit.lower), ("top", outfit.top)):
         if garment is not None:
-            posed = tuck(posed, load_body().vertices, cloth[slot], garment, 0.05)
+            tucked = tuck(tucked, load_body().vertices[coverable], cloth[slot], garment, 0.05)
+    posed = posed.copy()
+    posed[coverable] = tucked
     return Dressed(
         posed=posed,
-        joints=parts.body_joints(posed, skeleton),
-        body=body_surfaces(person, skeleton, posed, normals, quality),
+        joints=parts.body_joints(posed, bare.skeleton),
+        body=[skin_surface(person, posed), *bare.surfaces],
         cloth=cloth,
+        outfit=outfit,
+        bare=bare,
     )
 
 
@@ -150,8 +187,8 @@ def cloth_surface(slot: str, garment: Garment, vertices: np.ndarray, fabric: np.
         vertices=vertices,
         triangles=garment.triangles,
         label=LABEL[garment.category],
-        corner_uv=garment.uv[garment.triangles],
-        extra=np.stack([garment.front, garment.hem, garment.hem], 1),
+        corner_uv=garment.corner_uv,
+        extra=garment.extra,
         texture=decorate(fabric, garment.details),
         specular=trim.specular,
         gloss=8,

@@ -51,8 +51,10 @@ class Cloth:
 
     def mixed(self, share: np.ndarray) -> np.ndarray:
         """(n, n, 3): base where `share` is 0, accent where it is 1."""
-        share = share[..., None]
-        return self.base * (1 - share) + self.accent * share
+        image = np.empty((*np.shape(share), 3), np.float32)
+        for k in range(3):
+            image[..., k] = self.base[k] + share * np.float32(self.accent[k] - self.base[k])
+        return image
 
 
 def _plain(cloth: Cloth) -> np.ndarray:
@@ -133,8 +135,8 @@ def _petal(
 
 
 def _dot(image: np.ndarray, centre: np.ndarray, radius: float, colour: Sequence[float]) -> None:
-    fixed = tuple(int(c) for c in np.int32(8 * centre))
-    cv2.circle(image, fixed, int(8 * radius), tuple(map(float, colour)), -1, cv2.LINE_AA, 3)
+    x, y = centre
+    cv2.circle(image, (int(8 * x), int(8 * y)), int(8 * radius), tuple(map(float, colour)), -1, cv2.LINE_AA, 3)
 
 
 def _tartan(cloth: Cloth) -> np.ndarray:
@@ -298,10 +300,10 @@ def make_fabric(
     if pattern not in PATTERNS:
         raise ValueError(f"There is no pattern {pattern!r}: choose one of {', '.join(PATTERNS)}.")
     image = PATTERNS[pattern][0](Cloth(size, base, accent, others, rng, colours is None))
-    fabric = np.broadcast_to(image, (2, size, size, 3)).astype(np.float32)
+    fabric = np.array(np.broadcast_to(image, (2, size, size, 3)), np.float32, order="C")
     if pattern in _CHEST or (printed and colours is None and pattern in _PRINTABLE and rng.random() < 0.25):
         sides = [0] if rng.random() < 0.75 else [0, 1]
         for side in sides:
             fabric[side] = add_print(fabric[side], pattern, (base, accent), words, motifs, others, rng)
         pattern = "print" if pattern == "print" else "text"
-    return np.clip(fabric, 0, 0.95), pattern
+    return np.clip(fabric, 0, 0.95, out=fabric), pattern

@@ -6,8 +6,9 @@ cut at every level of detail.
 
 import zlib
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
+import numba
 import numpy as np
 from scipy import sparse
 from scipy.spatial import cKDTree
@@ -16,7 +17,7 @@ from tryon.synthetic.asset import load_body
 from tryon.synthetic.cuts import Piece
 from tryon.synthetic.details import Detail
 from tryon.synthetic.garments import KINDS, GarmentKind, Pattern
-from tryon.synthetic.mesh import row_mean, vertex_normals
+from tryon.synthetic.mesh import distance_to, edges_of, row_mean, vertex_normals
 
 _WAIST = 1.5  # dm, height on the unmorphed body
 
@@ -67,35 +68,49 @@ class Garment:
     uv: np.ndarray
     details: tuple[Detail, ...]
 
+    @cached_property
+    def corner_uv(self) -> np.ndarray:
+        """(T, 3, 2) float32: `uv` of the corners of every triangle."""
+        return self.uv[self.triangles]
+
+    @cached_property
+    def extra(self) -> np.ndarray:
+        """(n, 3) float32: what `shade.Mesh` wants to know of cloth."""
+        return np.stack([self.front, self.hem, self.hem], 1).astype(np.float32)
+
     @property
     def category(self) -> str:
         """The category of the garment's kind."""
         return KINDS[self.kind].category
 
 
+@numba.njit(cache=True)
+def _strongest(share: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Columns of the `count` largest numbers of every row, falling, and these numbers."""
+    index = np.zeros((len(share), count), np.int32)
+    value = np.zeros((len(share), count), np.float32)
+    for i in range(len(share)):
+        for column in range(share.shape[1]):
+            here, k = share[i, column], count - 1
+            if here <= value[i, k]:
+                continue
+            while k > 0 and value[i, k - 1] < here:
+                index[i, k], value[i, k] = index[i, k - 1], value[i, k - 1]
+                k -= 1
+            index[i, k], value[i, k] = column, here
+    return index, value
+
+
 def _skin(weights: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
     """The six strongest bones of every vertex and their shares."""
-    share = np.asarray((weights @ sparse.csr_matrix(load_body().bone_weight)).todense())
-    index = np.argsort(-share, 1)[:, :6]
-    share = np.take_along_axis(share, index, 1)
-    share = share / share.sum(1, keepdims=True)
-    return (
-        np.ascontiguousarray(index.astype(np.int32)),
-        np.ascontiguousarray(share.astype(np.float32)),
-    )
+    index, share = _strongest(weights @ load_body().bone_weight, 6)
+    return index, share / share.sum(1, keepdims=True)
 
 
-def _threads(triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _threads(triangles: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Edges, bending pairs (the corners opposite an inner edge) and border edges."""
-    corners = triangles[:, [[0, 1, 2], [1, 2, 0], [2, 0, 1]]].reshape(-1, 3)
-    sides, opposite = np.sort(corners[:, :2], 1), corners[:, 2]
-    edges, first, which, count = np.unique(sides, axis=0, return_index=True, return_inverse=True, return_counts=True)
-    by_edge = np.argsort(which.ravel(), kind="stable")
-    start = np.concatenate([[0], np.cumsum(count)[:-1]])
-    met = np.argsort(first)  # in the order in which the triangles name them
-    inner, outer = met[count[met] == 2], met[count[met] == 1]
-    bends = np.stack([opposite[by_edge[start[inner] + k]] for k in (0, 1)], 1)
-    return edges[met].astype(np.int32), bends.astype(np.int32), edges[outer]
+    edges, opposite, uses = edges_of(triangles, count)
+    return edges, opposite[uses == 2], edges[uses == 1]
 
 
 def _pins(
@@ -114,7 +129,7 @@ def _pins(
 
 
 def _distance(position: np.ndarray, others: np.ndarray) -> np.ndarray:
-    return cKDTree(others).query(position)[0].astype(np.float32)
+    return distance_to(position.astype(np.float32), others.astype(np.float32))
 
 
 def _per_vertex(pieces: list[Piece], attribute: str) -> np.ndarray:
@@ -160,7 +175,7 @@ def sew(kind_name: str, pattern: Pattern) -> Garment:
     if kind.shoulder_piece is not None:  # no ease where the garment rests on the shoulders
         fade = np.clip(0.15 + (5.3 - position[:, 1]) / 1.2 * 0.85, 0.15, 1)
         ease = ease * np.where(number == kind.shoulder_piece, fade, 1).astype(np.float32)
-    edges, bends, rim = _threads(triangles)
+    edges, bends, rim = _threads(triangles, len(position))
     border = np.unique(rim)
     pairs = np.concatenate([rim, rim[:, ::-1]])
     neighbours = sparse.csr_matrix((np.ones(len(pairs), np.float32), (pairs[:, 0], pairs[:, 1])), (len(position),) * 2)

@@ -23,8 +23,9 @@ def grid_quads(rows: int, columns: int) -> np.ndarray:
 
 def compact(faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Renumber `faces` without gaps; also returns the old index of every new vertex."""
-    used, renumbered = np.unique(faces, return_inverse=True)
-    return renumbered.reshape(faces.shape).astype(np.int32), used
+    named = np.zeros(faces.max(initial=-1) + 1, bool)
+    named[faces] = True
+    return (np.cumsum(named, dtype=np.int32) - 1)[faces], np.flatnonzero(named)
 
 
 def selection(indices: np.ndarray, count: int) -> sparse.csr_matrix:
@@ -130,18 +131,115 @@ def subdivide(quads: np.ndarray, weights: sparse.csr_matrix) -> tuple[np.ndarray
     return refined.reshape(-1, 4).astype(np.int32), points.tocsr()
 
 
-def _cut_polygon(triangle: np.ndarray, inside: np.ndarray, crossing: dict[tuple[int, int], int]) -> list[int]:
-    """Corners of the part of `triangle` where `inside`, without repeated neighbours."""
-    polygon: list[int] = []
-    for k in range(3):
-        a, b = int(triangle[k]), int(triangle[(k + 1) % 3])
-        corners = [a] if inside[a] else []
-        if inside[a] != inside[b]:
-            corners.append(crossing[min(a, b), max(a, b)])
-        polygon += [c for c in corners if not polygon or c != polygon[-1]]
-    if polygon[-1] == polygon[0]:
-        polygon.pop()
-    return polygon
+@numba.njit(cache=True)
+def edges_of(triangles: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Edges of (T, 3) int32 triangles over `count` vertices, in the order in which the triangles name them.
+
+    Returns:
+        (E, 2) int32 vertices, the lower one first; (E, 2) int32 corners opposite the edge in the first two triangles
+        at it, -1 for none; and (E,) int32 number of triangles at it.
+    """
+    most = 3 * len(triangles)
+    edges, opposite = np.empty((most, 2), np.int32), np.full((most, 2), -1, np.int32)
+    uses = np.zeros(most, np.int32)
+    newest, older = np.full(count, -1, np.int32), np.empty(most, np.int32)  # edges of a lower vertex, as a list
+    known = 0
+    for t in range(len(triangles)):
+        for k in range(3):
+            a, b, c = triangles[t, k], triangles[t, (k + 1) % 3], triangles[t, (k + 2) % 3]
+            a, b = min(a, b), max(a, b)
+            edge = newest[a]
+            while edge >= 0 and edges[edge, 1] != b:
+                edge = older[edge]
+            if edge < 0:
+                edge = known
+                edges[edge, 0], edges[edge, 1] = a, b
+                newest[a], older[edge] = edge, newest[a]
+                known += 1
+            if uses[edge] < 2:
+                opposite[edge, uses[edge]] = c
+            uses[edge] += 1
+    return edges[:known], opposite[:known], uses[:known]
+
+
+@numba.njit(cache=True)
+def _cut_triangles(  # noqa: C901
+    triangles: np.ndarray, field: np.ndarray, snap: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Triangles of the part where `field` is positive, and the vertices that the cut adds: their edge and place."""
+    n = len(field)
+    whole, part = 0, 0
+    for t in range(len(triangles)):
+        inside = 0
+        for k in range(3):
+            inside += field[triangles[t, k]] > 0
+        whole += inside == 3
+        part += 0 < inside < 3
+    faces, added = np.empty((whole + 2 * part, 3), np.int64), 0
+    ends, share = np.empty((2 * part, 2), np.int64), np.empty(2 * part)
+    newest, older = np.full(n, -1, np.int64), np.empty(2 * part, np.int64)  # cuts of the edges of a lower vertex
+    cut, cuts, count = np.empty(2 * part, np.int64), 0, 0
+    higher = np.empty(2 * part, np.int64)
+    for t in range(len(triangles)):
+        if field[triangles[t, 0]] > 0 and field[triangles[t, 1]] > 0 and field[triangles[t, 2]] > 0:
+            faces[count] = triangles[t]
+            count += 1
+    polygon = np.empty(6, np.int64)
+    for t in range(len(triangles)):
+        inside = 0
+        for k in range(3):
+            inside += field[triangles[t, k]] > 0
+        if inside == 0 or inside == 3:
+            continue
+        corners = 0
+        for k in range(3):
+            a, b = triangles[t, k], triangles[t, (k + 1) % 3]
+            if field[a] > 0 and (corners == 0 or polygon[corners - 1] != a):
+                polygon[corners] = a
+                corners += 1
+            if (field[a] > 0) == (field[b] > 0):
+                continue
+            low, high = min(a, b), max(a, b)
+            at = newest[low]
+            while at >= 0 and higher[at] != high:
+                at = older[at]
+            if at < 0:
+                at = cuts
+                cuts += 1
+                newest[low], older[at], higher[at] = at, newest[low], high
+                place = field[low] / (field[low] - field[high])
+                if place < snap:
+                    cut[at] = low
+                elif place > 1 - snap:
+                    cut[at] = high
+                else:
+                    cut[at] = n + added
+                    ends[added, 0], ends[added, 1], share[added] = low, high, place
+                    added += 1
+            if corners == 0 or polygon[corners - 1] != cut[at]:
+                polygon[corners] = cut[at]
+                corners += 1
+        if polygon[corners - 1] == polygon[0]:
+            corners -= 1
+        for k in range(1, corners - 1):
+            a, b, c = polygon[0], polygon[k], polygon[k + 1]
+            if a != b and b != c and a != c:
+                faces[count, 0], faces[count, 1], faces[count, 2] = a, b, c
+                count += 1
+    return faces[:count], ends[:added], share[:added]
+
+
+@numba.njit(cache=True, fastmath=True)
+def distance_to(points: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """(n,) float32: from each of (n, 3) points to the nearest of (m, 3) others, which are few."""
+    out = np.empty(len(points), np.float32)
+    for i in range(len(points)):
+        nearest = np.float32(np.inf)
+        for j in range(len(others)):
+            x, y, z = points[i, 0] - others[j, 0], points[i, 1] - others[j, 1], points[i, 2] - others[j, 2]
+            nearest = min(nearest, x * x + y * y + z * z)
+        out[i] = np.sqrt(nearest)
+    return out
 
 
 def clip(
@@ -159,35 +257,11 @@ def clip(
         Triangles and map of what is left, renumbered without gaps.
     """
     n = weights.shape[0]
-    inside = field > 0
-    count = inside[triangles].sum(1)
-    partial = triangles[(count > 0) & (count < 3)]
-    crossing: dict[tuple[int, int], int] = {}
-    new: list[tuple[int, int, float]] = []
-    for triangle in partial:
-        for k in range(3):
-            a, b = sorted((int(triangle[k]), int(triangle[(k + 1) % 3])))
-            if inside[a] == inside[b] or (a, b) in crossing:
-                continue
-            share = field[a] / (field[a] - field[b])
-            if share < snap:
-                crossing[a, b] = a
-            elif share > 1 - snap:
-                crossing[a, b] = b
-            else:
-                crossing[a, b] = n + len(new)
-                new.append((a, b, share))
-    kept = [triangles[count == 3]]
-    for triangle in partial:
-        polygon = _cut_polygon(triangle, inside, crossing)
-        fan = [(polygon[0], polygon[k], polygon[k + 1]) for k in range(1, len(polygon) - 1)]
-        kept.append(np.array([t for t in fan if len(set(t)) == 3], int).reshape(-1, 3))
-    if new:
-        a, b, share = (np.array(column) for column in zip(*new, strict=True))
-        rows = np.repeat(np.arange(len(new)), 2)
-        columns = np.stack([a, b], 1).ravel()
+    faces, ends, share = _cut_triangles(triangles, np.asarray(field, float), snap)
+    if len(ends):
+        rows = np.repeat(np.arange(len(ends)), 2)
         values = np.stack([1 - share, share], 1).ravel()
-        between = sparse.csr_matrix((values, (rows, columns)), (len(new), n))
+        between = sparse.csr_matrix((values, (rows, ends.ravel())), (len(ends), n))
         weights = sparse.vstack([weights, between @ weights]).tocsr()
-    faces, used = compact(np.concatenate(kept))
+    faces, used = compact(faces)
     return faces, weights[used]

@@ -193,7 +193,8 @@ class PairStream:
     def _dressed(self, scene: _Scene, role: str) -> Dressed:
         if role not in scene.dressed:
             worn = (scene.people[role], scene.poses[role], scene.outfits[role])
-            scene.dressed[role] = dress(*worn, self._rng, self.quality)
+            after = scene.dressed.get("target") if role == "before" else None
+            scene.dressed[role] = dress(*worn, self._rng, self.quality, after)
         return scene.dressed[role]
 
     def _photograph(self, scene: _Scene, role: str, looks: dict[str, _Look], setting: Setting | None = None) -> Shot:

@@ -64,12 +64,13 @@ def random_person(rng: np.random.Generator, quality: Quality) -> Person:
     )
 
 
-def _skin_surface(person: Person, posed: np.ndarray) -> Surface:
+def skin_surface(person: Person, posed: np.ndarray) -> Surface:
+    """Skin of a person with (V, 3) posed vertices, tucked under the clothes."""
     body, bare = load_body(), parts.bare_skin()
     return Surface(
         name="skin",
         kind=SKIN,
-        vertices=posed,
+        vertices=posed[: body.body_vertices[-1] + 1],
         triangles=body.triangles[bare],
         label=parts.skin_labels()[bare],
         corner_uv=body.body_corner_uv[bare],
@@ -98,23 +99,23 @@ def _eye_surface(person: Person, posed: np.ndarray) -> Surface:
     )
 
 
-def body_surfaces(
+def worn_always(
     person: Person,
     skeleton: Skeleton,
     posed: np.ndarray,
     normals: np.ndarray,
     quality: Quality,
 ) -> list[Surface]:
-    """Skin, eyes, hair and shoes of a posed person.
+    """Eyes, hair and shoes of a posed person: what no garment changes.
 
     Args:
         person: who.
         skeleton: the pose.
-        posed: (V, 3) posed vertices, skin already tucked under the clothes.
-        normals: (V, 3) normals of the posed body.
+        posed: (V, 3) posed vertices.
+        normals: (V, 3) their normals.
         quality: detail of the hair.
     """
-    surfaces = [_skin_surface(person, posed), _eye_surface(person, posed)]
+    surfaces = [_eye_surface(person, posed)]
     hair = grow_hair(person.hair, person.vertices, skeleton, posed, normals, quality)
     if hair is not None:
         surfaces.append(

@@ -1,19 +1,22 @@
 """Taking a picture: surfaces, camera and light in; pixels, labels and what was seen out."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
+import numba
 import numpy as np
 
 from tryon.synthetic.mesh import vertex_normals
 from tryon.synthetic.quality import Quality
-from tryon.synthetic.raster import Fragments, cast_shadows, rasterise
+from tryon.synthetic.raster import Caster, Fragments, cast_shadows, empty_frame, rasterise
 from tryon.synthetic.scene import Camera
-from tryon.synthetic.shade import CLOTH, HAIR, SKIN, THREADS, Geometry, Light, Materials, Textures, shade
+from tryon.synthetic.shade import CLOTH, SKIN, THREADS, Light, Material, Mesh, shade
 
-_BLANK_TEXTURE = np.zeros((2, 2, 3), np.float32)
+_BLANK_TEXTURE = np.zeros((1, 2, 2, 3), np.float32)
 _THREADS_PER_DM, _THREAD_CONTRAST = THREADS / np.pi, 0.06
 _BEYOND = 3.0  # dm behind the person at which the background counts for occlusion
+_TONES, _BRIGHTEST = 1024, 1.5  # steps of the tone curve, and the root of the light at its end
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,41 @@ class Surface:
     rib: np.ndarray | None = None
     rib_width: float = 0.15
 
+    @cached_property
+    def mesh(self) -> Mesh:
+        """The triangles as they are drawn."""
+        vertices = np.ascontiguousarray(self.vertices, np.float32)
+        triangles = np.ascontiguousarray(self.triangles, np.int32)
+        uv = np.zeros((len(triangles), 3, 2)) if self.corner_uv is None else self.corner_uv
+        extra = np.zeros((len(vertices), 3)) if self.extra is None else self.extra
+        return Mesh(
+            triangles=triangles,
+            vertices=vertices,
+            normals=vertex_normals(vertices, triangles),
+            corner_uv=np.ascontiguousarray(uv, np.float32),
+            extra=np.ascontiguousarray(extra, np.float32),
+        )
+
+    def material(self, weave: float) -> Material:
+        """What it is made of, for a picture that shows threads at a contrast of `weave`."""
+        texture = _BLANK_TEXTURE if self.texture is None else self.texture
+        if self.kind != CLOTH and self.texture is not None:
+            texture = texture.reshape(1, *texture.shape[:2], -1)
+        return Material(
+            kind=self.kind,
+            texture=np.ascontiguousarray(texture, np.float32),
+            colour=_rgb(self.colour),
+            specular=float(self.specular),
+            gloss=round(self.gloss),
+            rib=_rgb(self.rib),
+            rib_width=float(self.rib_width),
+            weave=float(weave),
+        )
+
+
+def _rgb(colour: np.ndarray | None) -> tuple[float, float, float]:
+    return (-1.0, -1.0, -1.0) if colour is None else tuple(float(c) for c in colour)
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -59,9 +97,8 @@ class Picture:
         parsing: (S, S) uint8 labels.
         camera: that took it.
         seen: what each pixel's centre shows.
-        surface_names: names of the surfaces, by `surface_of`.
-        surface_of: (T,) int16, surface of a triangle.
-        first_triangle: index of each surface's first triangle.
+        surface_names: names of the surfaces.
+        first_triangle: index of each surface's first triangle, and the number of all triangles.
     """
 
     image: np.ndarray
@@ -69,72 +106,70 @@ class Picture:
     camera: Camera
     seen: Fragments
     surface_names: tuple[str, ...]
-    surface_of: np.ndarray
     first_triangle: np.ndarray
 
 
-def _geometry(surfaces: list[Surface]) -> Geometry:
-    offsets = np.cumsum([0] + [len(surface.vertices) for surface in surfaces[:-1]])
-    triangles = [s.triangles + offset for s, offset in zip(surfaces, offsets, strict=True)]
-    triangles = np.ascontiguousarray(np.concatenate(triangles).astype(np.int32))
-    vertices = np.concatenate([surface.vertices for surface in surfaces]).astype(np.float32)
-    uv = [np.zeros((len(s.triangles), 3, 2)) if s.corner_uv is None else s.corner_uv for s in surfaces]
-    extra = [np.zeros_like(s.vertices) if s.extra is None else s.extra for s in surfaces]
-    material = np.repeat(np.arange(len(surfaces)), [len(s.triangles) for s in surfaces])
-    return Geometry(
-        triangles=triangles,
-        vertices=vertices,
-        normals=vertex_normals(vertices, triangles),
-        corner_uv=np.concatenate(uv).astype(np.float32),
-        extra=np.concatenate(extra).astype(np.float32),
-        material=material.astype(np.int16),
-    )
+@numba.njit(cache=True, fastmath=True)
+def _open_share(depth: np.ndarray, near: np.ndarray, wide: np.ndarray, reach: tuple[float, float]) -> np.ndarray:
+    share = np.empty_like(depth)
+    for row in range(depth.shape[0]):
+        for column in range(depth.shape[1]):
+            here = depth[row, column]
+            closely = min(max((here - near[row, column]) / reach[0], 0.0), 1.0)
+            widely = min(max((here - wide[row, column]) / reach[1], 0.0), 1.0)
+            share[row, column] = (1 - 0.55 * closely) * (1 - 0.35 * widely)
+    return share
 
 
-def _materials(surfaces: list[Surface]) -> tuple[Materials, Textures]:
-    fabrics = [s.texture for s in surfaces if s.kind == CLOTH]
-    cloth = np.cumsum([s.kind == CLOTH for s in surfaces]) - 1
-    none = np.full(3, -1.0)
-    materials = Materials(
-        kind=np.array([s.kind for s in surfaces], np.int64),
-        colour=np.array([none if s.colour is None else s.colour for s in surfaces], float),
-        specular=np.array([s.specular for s in surfaces], float),
-        gloss=np.array([s.gloss for s in surfaces], float),
-        rib=np.array([none if s.rib is None else s.rib for s in surfaces], float),
-        rib_width=np.array([s.rib_width for s in surfaces], float),
-        fabric=np.maximum(cloth, 0).astype(np.int64),
-    )
-    textures = {s.kind: s.texture for s in surfaces if s.kind in (SKIN, HAIR)}
-    return materials, Textures(
-        skin=textures.get(SKIN, _BLANK_TEXTURE),
-        fabrics=np.stack(fabrics) if fabrics else np.stack([_BLANK_TEXTURE] * 2)[None],
-        hair=textures.get(HAIR, _BLANK_TEXTURE[..., 0].copy()),
-    )
-
-
-def _occlusion(depth: np.ndarray, extent: float) -> np.ndarray:
+def occlusion(depth: np.ndarray, extent: float) -> np.ndarray:
     """(N, N) float32 share of sky: what lies deeper than its surroundings is darker."""
     samples = len(depth)
     half = cv2.resize(depth, (samples // 2,) * 2, interpolation=cv2.INTER_AREA)
     eighth = cv2.resize(half, (max(samples // 8, 16),) * 2, interpolation=cv2.INTER_AREA)
-    share = np.ones_like(depth)
-    for radius, strength, coarse in ((0.012, 0.55, half), (0.035, 0.35, eighth)):
-        blurred = cv2.GaussianBlur(coarse, (0, 0), radius * len(coarse))
-        blurred = cv2.resize(blurred, (samples, samples))
-        share *= 1 - strength * np.clip((depth - blurred) / (radius * extent * 1.6), 0, 1)
-    return share.astype(np.float32)
+    blurred, reach = [], []
+    for radius, coarse in ((0.012, half), (0.035, eighth)):
+        soft = cv2.GaussianBlur(coarse, (0, 0), radius * len(coarse))
+        blurred.append(cv2.resize(soft, (samples, samples)))
+        reach.append(radius * extent * 1.6)
+    return _open_share(depth, *blurred, tuple(reach))
 
 
-def _develop(linear: np.ndarray, size: int, exposure: float, grain: np.ndarray | None) -> np.ndarray:
-    """Linear samples -> (size, size, 3) uint8 sRGB with a soft shoulder in the highlights."""
-    if len(linear) != size:
-        linear = cv2.resize(linear, (size, size), interpolation=cv2.INTER_AREA)
-    linear = linear * exposure
+def _tone_curve() -> np.ndarray:
+    """(_TONES + 2,) float32 sRGB over the root of linear light, with a soft shoulder in the highlights."""
+    linear = np.linspace(0, _BRIGHTEST, _TONES + 1) ** 2
     linear = np.where(linear > 0.7, 0.7 + 0.3 * np.tanh((linear - 0.7) / 0.3), linear)
-    image = np.clip(linear, 0, 1) ** (1 / 2.2)
-    if grain is not None:
-        image = image + grain
-    return (np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)
+    curve = np.clip(linear, 0, 1) ** (1 / 2.2)
+    return np.append(curve, curve[-1]).astype(np.float32)
+
+
+_TONE_CURVE = _tone_curve()
+
+
+@numba.njit(cache=True, fastmath=True)
+def _expose(linear: np.ndarray, curve: np.ndarray, exposure: float, grain: np.ndarray, out: np.ndarray) -> None:
+    step = linear.shape[0] // out.shape[0]
+    scale, end = _TONES / _BRIGHTEST, float(_TONES)
+    for row in range(out.shape[0]):
+        for column in range(out.shape[1]):
+            for k in range(3):
+                light = 0.0
+                for i in range(step):
+                    for j in range(step):
+                        light += linear[row * step + i, column * step + j, k]
+                place = min(np.sqrt(max(light, 0.0) * exposure / (step * step)) * scale, end)
+                low = int(place)
+                tone = curve[low] + (curve[low + 1] - curve[low]) * (place - low)
+                if grain.shape[0] > 0:
+                    tone += grain[row, column, k]
+                out[row, column, k] = int(min(max(tone, 0.0), 1.0) * 255 + 0.5)
+
+
+def develop(linear: np.ndarray, size: int, exposure: float, grain: np.ndarray | None) -> np.ndarray:
+    """Linear samples -> (size, size, 3) uint8 sRGB."""
+    image = np.empty((size, size, 3), np.uint8)
+    none = np.empty((0, 0, 3), np.float32)
+    _expose(linear, _TONE_CURVE, float(exposure), none if grain is None else grain, image)
+    return image
 
 
 def take_picture(
@@ -146,7 +181,7 @@ def take_picture(
     quality: Quality,
     *,
     exposure: float = 1.0,
-    noise_rng: np.random.Generator | None = None,
+    grain: np.ndarray | None = None,
 ) -> Picture:
     """Draw surfaces before a background.
 
@@ -158,48 +193,47 @@ def take_picture(
         size: S, side of the picture.
         quality: samples per pixel and detail of the cloth.
         exposure: factor on all light.
-        noise_rng: source of sensor noise; None for none.
+        grain: (S, S, 3) float32 sensor noise; None for none.
 
     Returns:
         The picture and its truth.
     """
     samples = size * quality.supersampling
-    geometry = _geometry(surfaces)
-    materials, textures = _materials(surfaces)
-    depth = camera.depth(geometry.vertices)
-    fragments = rasterise(camera.project(geometry.vertices), depth, geometry.triangles, samples)
+    meshes = [surface.mesh for surface in surfaces]
+    firsts = np.cumsum([0] + [len(mesh.triangles) for mesh in meshes])
+    # Skin closes upon itself, or upon the shoes: its far side never shows.
+    closed = [surface.kind == SKIN for surface in surfaces]
+    fragments = empty_frame(samples)
+    windows = [
+        rasterise(
+            fragments,
+            camera.project(mesh.vertices),
+            camera.depth(mesh.vertices),
+            mesh.triangles,
+            first=int(first),
+            closed=hides,
+        )
+        for mesh, first, hides in zip(meshes, firsts, closed, strict=False)
+    ]
     far = np.float32(camera.distance + _BEYOND)
-    fragments.depth[fragments.triangle < 0] = far
-    occlusion = _occlusion(fragments.depth, camera.extent)
+    open_sky = occlusion(np.minimum(fragments.depth, far), camera.extent)
     shadow_size = max(192, round(samples * quality.shadow_map))
+    casters = [Caster(mesh.vertices, mesh.triangles, hides) for mesh, hides in zip(meshes, closed, strict=True)]
+    shadow = cast_shadows(casters, light.direction, shadow_size)
     threads = np.clip(samples / camera.extent / _THREADS_PER_DM / 2.5 - 1, 0, 1) if quality.weave else 0
-    shadow = cast_shadows(geometry.vertices, geometry.triangles, light.direction, shadow_size)
-    linear = np.ascontiguousarray(background, np.float32).copy()
-    shade(
-        linear,
-        fragments,
-        geometry,
-        materials,
-        textures,
-        light,
-        shadow,
-        occlusion,
-        camera.position,
-        float(_THREAD_CONTRAST * threads),
-    )
-    grain = None
-    if noise_rng is not None:
-        strength = noise_rng.uniform(0, 0.012)
-        grain = noise_rng.normal(0, strength, (size, size, 3))
+    linear = np.array(background, np.float32, order="C")
+    eye = tuple(float(c) for c in camera.position)
+    for surface, first, window in zip(surfaces, firsts, windows, strict=False):
+        material = surface.material(_THREAD_CONTRAST * threads)
+        shade(linear, fragments, window, int(first), surface.mesh, material, light, shadow, open_sky, eye)
     seen = fragments.strided(quality.supersampling)
-    counts = [len(surface.triangles) for surface in surfaces]
-    labels = np.concatenate([np.broadcast_to(np.asarray(s.label, np.uint8), len(s.triangles)) for s in surfaces])
+    labels = [np.broadcast_to(np.asarray(s.label, np.uint8), len(s.triangles)) for s in surfaces]
+    labels = np.append(np.concatenate(labels), np.uint8(0))  # the last is what -1 shows: nothing
     return Picture(
-        image=_develop(linear, size, exposure, grain),
-        parsing=np.where(seen.triangle >= 0, labels[seen.triangle], 0).astype(np.uint8),
+        image=develop(linear, size, exposure, grain),
+        parsing=labels[seen.triangle],
         camera=camera,
         seen=seen,
         surface_names=tuple(surface.name for surface in surfaces),
-        surface_of=geometry.material,
-        first_triangle=np.cumsum([0, *counts[:-1]]),
+        first_triangle=firsts,
     )

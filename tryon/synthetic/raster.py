@@ -1,5 +1,6 @@
 """Rasterisation: which triangle each sample sees, and what the light sees."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numba
@@ -12,7 +13,7 @@ class Fragments(NamedTuple):
     Attributes:
         triangle: (N, N) int32, index of the triangle or -1.
         second, third: (N, N) float32, barycentric weights of its second and third corner.
-        depth: (N, N) float32, dm from the camera; meaningless where `triangle` is -1.
+        depth: (N, N) float32, dm from the camera; infinite where `triangle` is -1.
     """
 
     triangle: np.ndarray
@@ -26,68 +27,103 @@ class Fragments(NamedTuple):
         return Fragments(*(field[middle, middle].copy() for field in self))
 
 
+class Window(NamedTuple):
+    """Part of a frame, in samples; `bottom` and `right` are the first ones outside."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+
+@numba.njit(inline="always")
+def _samples_within(low: float, high: float, count: int) -> tuple[int, int]:
+    """First and last of `count` samples whose middles may lie in an interval."""
+    return int(max(low + 0.4999, 0.0)), min(count - 1, int(high - 0.5))
+
+
 @numba.njit(cache=True, fastmath=True)
 def _rasterise(
     x: np.ndarray,
     y: np.ndarray,
     inverse_depth: np.ndarray,
     triangles: np.ndarray,
+    first: int,
+    closed: bool,
     out: Fragments,
 ) -> None:
     height, width = out.depth.shape
     for t in range(triangles.shape[0]):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-        xa, ya, xb, yb, xc, yc = x[a], y[a], x[b], y[b], x[c], y[c]
+        xa, xb, xc, ya, yb, yc = x[a], x[b], x[c], y[a], y[b], y[c]
         area = (xb - xa) * (yc - ya) - (xc - xa) * (yb - ya)
-        if -1e-9 < area < 1e-9:
+        if -1e-9 < area < 1e-9 or (closed and area > 0):
             continue
-        left = max(0, int(np.ceil(min(xa, min(xb, xc)) - 0.5)))
-        right = min(width - 1, int(np.floor(max(xa, max(xb, xc)) - 0.5)))
-        top = max(0, int(np.ceil(min(ya, min(yb, yc)) - 0.5)))
-        bottom = min(height - 1, int(np.floor(max(ya, max(yb, yc)) - 0.5)))
+        top, bottom = _samples_within(min(ya, min(yb, yc)), max(ya, max(yb, yc)), height)
+        left, right = _samples_within(min(xa, min(xb, xc)), max(xa, max(xb, xc)), width)
+        if top > bottom or left > right:
+            continue
         inverse = 1.0 / area
+        # Weights of the second and third corner grow evenly along rows and columns.
+        right1, down1 = (yc - ya) * inverse, (xa - xc) * inverse
+        right2, down2 = (ya - yb) * inverse, (xb - xa) * inverse
         za, zb, zc = inverse_depth[a], inverse_depth[b], inverse_depth[c]
         for row in range(top, bottom + 1):
-            py = row + 0.5
+            dy = row + 0.5 - ya
             for column in range(left, right + 1):
-                px = column + 0.5
-                w1 = ((px - xa) * (yc - ya) - (xc - xa) * (py - ya)) * inverse
-                w2 = ((xb - xa) * (py - ya) - (px - xa) * (yb - ya)) * inverse
+                dx = column + 0.5 - xa
+                w1 = dx * right1 + dy * down1
+                w2 = dx * right2 + dy * down2
                 w0 = 1.0 - w1 - w2
                 if w0 < -1e-6 or w1 < -1e-6 or w2 < -1e-6:
                     continue
                 nearness = w0 * za + w1 * zb + w2 * zc
-                if nearness > out.depth[row, column]:
-                    out.depth[row, column] = nearness
-                    out.triangle[row, column] = t
-                    out.second[row, column] = w1 * zb / nearness  # perspective-correct
-                    out.third[row, column] = w2 * zc / nearness
+                if nearness * out.depth[row, column] > 1:
+                    far = 1 / nearness
+                    out.depth[row, column] = far
+                    out.triangle[row, column] = first + t
+                    out.second[row, column] = w1 * zb * far  # perspective-correct
+                    out.third[row, column] = w2 * zc * far
 
 
-def rasterise(points: np.ndarray, depth: np.ndarray, triangles: np.ndarray, samples: int) -> Fragments:
-    """Draw triangles into a z-buffer.
-
-    Args:
-        points: (V, 2) positions in the frame, in [0, 1] from the top left corner.
-        depth: (V,) dm from the camera, positive.
-        triangles: (T, 3) int32.
-        samples: N, samples along each side of the frame.
-
-    Returns:
-        The nearest triangle at each sample.
-    """
+def empty_frame(samples: int) -> Fragments:
+    """Fragments that show nothing, N = `samples`."""
     shape = (samples, samples)
-    fragments = Fragments(
+    return Fragments(
         np.full(shape, -1, np.int32),
         np.zeros(shape, np.float32),
         np.zeros(shape, np.float32),
-        np.zeros(shape, np.float32),  # holds 1 / depth while drawing
+        np.full(shape, np.inf, np.float32),
     )
-    x, y = (samples * points).astype(np.float32).T
-    inverse_depth = (1 / depth).astype(np.float32)
-    _rasterise(np.ascontiguousarray(x), np.ascontiguousarray(y), inverse_depth, triangles, fragments)
-    np.divide(1, np.maximum(fragments.depth, 1e-6), out=fragments.depth)
-    return fragments
+
+
+def rasterise(
+    fragments: Fragments,
+    points: np.ndarray,
+    depth: np.ndarray,
+    triangles: np.ndarray,
+    *,
+    first: int = 0,
+    closed: bool = False,
+) -> Window:
+    """Draw triangles wherever they are nearer than what is there.
+
+    Args:
+        fragments: (N, N), see `empty_frame`; changed in place.
+        points: (V, 2) positions in the frame, in [0, 1] from the top left corner.
+        depth: (V,) dm from the camera, positive.
+        triangles: (T, 3) int32.
+        first: index under which the first of them is drawn.
+        closed: leave out triangles seen from behind: the surface hides them all.
+
+    Returns:
+        The part of the frame outside which nothing was drawn.
+    """
+    samples = len(fragments.depth)
+    x, y = np.ascontiguousarray((samples * points).astype(np.float32).T)
+    _rasterise(x, y, (1 / depth).astype(np.float32), triangles, first, closed, fragments)
+    left, top, right, bottom = (int(v) for v in np.clip((x.min(), y.min(), x.max() + 1, y.max() + 1), 0, samples))
+    return Window(top, bottom, left, right)
 
 
 class ShadowMap(NamedTuple):
@@ -110,56 +146,72 @@ class ShadowMap(NamedTuple):
 
 
 @numba.njit(cache=True, fastmath=True)
-def _highest(x: np.ndarray, y: np.ndarray, z: np.ndarray, triangles: np.ndarray, out: np.ndarray) -> None:
+def _highest(x: np.ndarray, y: np.ndarray, z: np.ndarray, triangles: np.ndarray, closed: bool, out: np.ndarray) -> None:
     height, width = out.shape
     for t in range(triangles.shape[0]):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-        xa, ya, xb, yb, xc, yc = x[a], y[a], x[b], y[b], x[c], y[c]
+        xa, xb, xc, ya, yb, yc = x[a], x[b], x[c], y[a], y[b], y[c]
         area = (xb - xa) * (yc - ya) - (xc - xa) * (yb - ya)
-        if -1e-9 < area < 1e-9:
+        if -1e-9 < area < 1e-9 or (closed and area < 0):
             continue
-        left = max(0, int(np.ceil(min(xa, min(xb, xc)) - 0.5)))
-        right = min(width - 1, int(np.floor(max(xa, max(xb, xc)) - 0.5)))
-        top = max(0, int(np.ceil(min(ya, min(yb, yc)) - 0.5)))
-        bottom = min(height - 1, int(np.floor(max(ya, max(yb, yc)) - 0.5)))
+        top, bottom = _samples_within(min(ya, min(yb, yc)), max(ya, max(yb, yc)), height)
+        left, right = _samples_within(min(xa, min(xb, xc)), max(xa, max(xb, xc)), width)
+        if top > bottom or left > right:
+            continue
+        inverse = 1.0 / area
+        # Weights of the second and third corner grow evenly along rows and columns.
+        right1, down1 = (yc - ya) * inverse, (xa - xc) * inverse
+        right2, down2 = (ya - yb) * inverse, (xb - xa) * inverse
+        za, zb, zc = z[a], z[b], z[c]
         for row in range(top, bottom + 1):
-            py = row + 0.5
+            dy = row + 0.5 - ya
             for column in range(left, right + 1):
-                px = column + 0.5
-                w1 = ((px - xa) * (yc - ya) - (xc - xa) * (py - ya)) / area
-                w2 = ((xb - xa) * (py - ya) - (px - xa) * (yb - ya)) / area
+                dx = column + 0.5 - xa
+                w1 = dx * right1 + dy * down1
+                w2 = dx * right2 + dy * down2
                 if w1 >= 0 and w2 >= 0 and w1 + w2 <= 1:
-                    value = z[a] * (1 - w1 - w2) + z[b] * w1 + z[c] * w2
+                    value = za * (1 - w1 - w2) + zb * w1 + zc * w2
                     out[row, column] = max(out[row, column], value)
 
 
-def cast_shadows(vertices: np.ndarray, triangles: np.ndarray, towards: np.ndarray, size: int) -> ShadowMap:
-    """The shadow map of a mesh.
+@numba.njit(cache=True, fastmath=True)
+def _turn(vertices: np.ndarray, axes: np.ndarray) -> np.ndarray:
+    """(3, V) float32 coordinates along three axes."""
+    out = np.empty((3, len(vertices)), np.float32)
+    for k in range(3):
+        x, y, z = axes[k]
+        for i in range(len(vertices)):
+            out[k, i] = vertices[i, 0] * x + vertices[i, 1] * y + vertices[i, 2] * z
+    return out
+
+
+class Caster(NamedTuple):
+    """A mesh that casts shadows: (V, 3) float32, (T, 3) int32, and whether only its lit side counts."""
+
+    vertices: np.ndarray
+    triangles: np.ndarray
+    closed: bool
+
+
+def cast_shadows(casters: Sequence[Caster], towards: np.ndarray, size: int) -> ShadowMap:
+    """The shadow map of some meshes.
 
     Args:
-        vertices: (V, 3) float32.
-        triangles: (T, 3) int32.
+        casters: the meshes.
         towards: (3,) unit vector to the light.
         size: side of the map.
     """
     right = np.cross([0, 1.0, 0], towards)
     right /= np.linalg.norm(right)
     up = np.cross(towards, right)
-    x, y, z = (vertices @ axis.astype(np.float32) for axis in (right, up, towards))
-    centre_right, centre_up = (x.max() + x.min()) / 2, (y.max() + y.min()) / 2
-    extent = max(x.max() - x.min(), y.max() - y.min()) * 1.04
-    lowest = z.min()
+    axes = np.array([right, up, towards], np.float32)
+    turned = [_turn(caster.vertices, axes) for caster in casters]
+    low = np.min([view.min(1) for view in turned], 0)
+    high = np.max([view.max(1) for view in turned], 0)
+    centre, lowest = (low + high) / 2, low[2]
+    extent = (high - low)[:2].max() * np.float32(1.04)
     height = np.zeros((size, size), np.float32)
-    columns = ((x - centre_right) / extent + 0.5) * size
-    rows = ((y - centre_up) / extent + 0.5) * size
-    _highest(columns, rows, z - lowest + 1, triangles, height)
-    return ShadowMap(
-        height,
-        right,
-        up,
-        np.asarray(towards, float),
-        float(centre_right),
-        float(centre_up),
-        float(extent),
-        float(lowest),
-    )
+    for caster, (x, y, z) in zip(casters, turned, strict=True):
+        columns, rows = ((x - centre[0]) / extent + 0.5) * size, ((y - centre[1]) / extent + 0.5) * size
+        _highest(columns, rows, z - lowest + 1, caster.triangles, caster.closed, height)
+    return ShadowMap(height, *axes, float(centre[0]), float(centre[1]), float(extent), float(lowest))

@@ -6,21 +6,20 @@ import numba
 import numpy as np
 
 from tryon.synthetic.fabric import WIDTH
-from tryon.synthetic.raster import Fragments, ShadowMap
+from tryon.synthetic.raster import Fragments, ShadowMap, Window
 
 SKIN, CLOTH, HAIR, EYE, PLAIN = range(5)
 THREADS = 260.0  # radians of the weave per dm
 
 
-class Geometry(NamedTuple):
-    """All triangles of a scene.
+class Mesh(NamedTuple):
+    """The triangles of one surface.
 
     Attributes:
         triangles: (T, 3) int32.
         vertices, normals: (V, 3) float32.
         corner_uv: (T, 3, 2) float32, texture coordinates.
         extra: (V, 3) float32: cloth - front, hem distance, unused; eyes - offset from the centre.
-        material: (T,) int16, row of `Materials`.
     """
 
     triangles: np.ndarray
@@ -28,36 +27,29 @@ class Geometry(NamedTuple):
     normals: np.ndarray
     corner_uv: np.ndarray
     extra: np.ndarray
-    material: np.ndarray
 
 
-class Materials(NamedTuple):
-    """One row per drawn surface.
+class Material(NamedTuple):
+    """What a surface is made of.
 
     Attributes:
-        kind: (M,) int64: SKIN, CLOTH, HAIR, EYE or PLAIN.
-        colour: (M, 3) linear RGB of surfaces without a texture.
-        specular, gloss: (M,) strength and exponent of the highlight.
-        rib: (M, 3) linear RGB of the band along hems; negative for none.
-        rib_width: (M,) dm from the border to the stitches.
-        fabric: (M,) int64, row of `Textures.fabrics`.
+        kind: SKIN, CLOTH, HAIR, EYE or PLAIN.
+        texture: float32, (1, n, n, 3) skin, (2, n, n, 3) front and back of a fabric or (1, h, w, 1) strands of hair.
+        colour: three numbers, linear RGB of surfaces without a texture.
+        specular, gloss: strength and exponent (int) of the highlight.
+        rib: three numbers, linear RGB of the band along hems; negative for none.
+        rib_width: dm from the border to the stitches.
+        weave: contrast of the threads of the cloth, 0 for none.
     """
 
-    kind: np.ndarray
-    colour: np.ndarray
-    specular: np.ndarray
-    gloss: np.ndarray
-    rib: np.ndarray
-    rib_width: np.ndarray
-    fabric: np.ndarray
-
-
-class Textures(NamedTuple):
-    """(n, n, 3) skin, (K, 2, m, m, 3) fabrics and (h, w) strands of hair, all float32."""
-
-    skin: np.ndarray
-    fabrics: np.ndarray
-    hair: np.ndarray
+    kind: int
+    texture: np.ndarray
+    colour: tuple[float, float, float]
+    specular: float
+    gloss: int
+    rib: tuple[float, float, float]
+    rib_width: float
+    weave: float
 
 
 class Light(NamedTuple):
@@ -76,91 +68,90 @@ class Light(NamedTuple):
     fill: np.ndarray
 
 
+_Triple = tuple[float, float, float]
+
+
 @numba.njit(inline="always")
-def _sample(texture: np.ndarray, x: float, y: float, out: np.ndarray) -> None:
+def _sample(texture: np.ndarray, x: float, y: float) -> _Triple:
     """Bilinear sample at pixel coordinates, clamped to the border."""
     height, width = texture.shape[0], texture.shape[1]
     x = min(max(x, 0.0), width - 1.001)
     y = min(max(y, 0.0), height - 1.001)
     column, row = int(x), int(y)
     a, b = x - column, y - row
-    for k in range(3):
-        upper = texture[row, column, k] * (1 - a) + texture[row, column + 1, k] * a
-        lower = texture[row + 1, column, k] * (1 - a) + texture[row + 1, column + 1, k] * a
-        out[k] = upper * (1 - b) + lower * b
+    first, second, third, fourth = (1 - a) * (1 - b), a * (1 - b), (1 - a) * b, a * b
+    one, two = texture[row, column], texture[row, column + 1]
+    three, four = texture[row + 1, column], texture[row + 1, column + 1]
+    return (
+        one[0] * first + two[0] * second + three[0] * third + four[0] * fourth,
+        one[1] * first + two[1] * second + three[1] * third + four[1] * fourth,
+        one[2] * first + two[2] * second + three[2] * third + four[2] * fourth,
+    )
 
 
-@numba.njit(cache=True, fastmath=True)
-def _cloth_colour(
-    materials: Materials,
-    textures: Textures,
-    m: int,
-    uv: tuple[float, float],
-    extra: np.ndarray,
-    back: bool,
-    weave: float,
-    out: np.ndarray,
-) -> None:
-    fabric = textures.fabrics[materials.fabric[m]]
+@numba.njit(inline="always")
+def _scaled(vector: _Triple, factor: float) -> _Triple:
+    return vector[0] * factor, vector[1] * factor, vector[2] * factor
+
+
+@numba.njit(inline="always")
+def _cloth_colour(material: Material, u: float, v: float, front: float, hem: float, back: bool) -> _Triple:
+    fabric = material.texture
     size = fabric.shape[1]
-    u, v = uv
     x, y = u / WIDTH + 0.5, (6.5 - v) / WIDTH
-    if extra[0] > 0:
-        _sample(fabric[0], x * size - 0.5, y * size - 0.5, out)
+    if material.rib[0] >= 0 and hem < material.rib_width:
+        colour = material.rib
+    elif front > 0:
+        colour = _sample(fabric[0], x * size - 0.5, y * size - 0.5)
     else:
-        _sample(fabric[1], (1 - x) * size - 0.5, y * size - 0.5, out)
-    hem, rib_width = extra[1], materials.rib_width[m]
-    if materials.rib[m, 0] >= 0 and hem < rib_width:
-        for k in range(3):
-            out[k] = materials.rib[m, k]
-    shade = 1 - 0.35 * np.exp(-(((hem - rib_width) / 0.018) ** 2))  # stitches
+        colour = _sample(fabric[1], (1 - x) * size - 0.5, y * size - 0.5)
+    shade = 1.0
+    from_stitches = abs(hem - material.rib_width)
+    if from_stitches < 0.06:
+        shade = 1 - 0.35 * np.exp(-((from_stitches / 0.018) ** 2))
     if back:  # the inside of the garment
         shade *= 0.55
-    shade *= 1 + weave * np.sin(u * THREADS) * np.sin(v * THREADS)
-    for k in range(3):
-        out[k] *= shade
+    if material.weave > 0:
+        shade *= 1 + material.weave * np.sin(u * THREADS) * np.sin(v * THREADS)
+    return _scaled(colour, shade)
 
 
-@numba.njit(cache=True, fastmath=True)
-def _eye_colour(colour: np.ndarray, offset: np.ndarray, out: np.ndarray) -> None:
+@numba.njit(inline="always")
+def _eye_colour(colour: _Triple, offset: _Triple) -> _Triple:
     """Pupil, iris, rim and white by the angle from the line of sight."""
     across = np.sqrt(offset[0] ** 2 + offset[1] ** 2)
     angle = across / max(np.sqrt(across**2 + offset[2] ** 2), 1e-6)
-    for k in range(3):
-        if angle < 0.2:
-            out[k] = 0.005
-        elif angle < 0.46:
-            out[k] = colour[k] * (0.6 + 1.2 * angle)
-        elif angle < 0.52:
-            out[k] = 0.05
-        else:
-            out[k] = 0.70 - 0.03 * k
+    if angle < 0.2:
+        return 0.005, 0.005, 0.005
+    if angle < 0.46:
+        return _scaled(colour, 0.6 + 1.2 * angle)
+    if angle < 0.52:
+        return 0.05, 0.05, 0.05
+    return 0.70, 0.67, 0.64
 
 
-@numba.njit(cache=True, fastmath=True)
-def _lit_share(shadow: ShadowMap, point: np.ndarray, normal: np.ndarray) -> float:
+@numba.njit(inline="always")
+def _lit_share(shadow: ShadowMap, point: _Triple, normal: _Triple) -> float:
     """Share of the key light that reaches a point: four taps of the shadow map."""
     size = shadow.height.shape[0]
-    x = y = z = 0.0
-    for k in range(3):
-        p = point[k] + normal[k] * 0.05
-        x += p * shadow.right[k]
-        y += p * shadow.up[k]
-        z += p * shadow.towards[k]
+    px, py, pz = point[0] + normal[0] * 0.05, point[1] + normal[1] * 0.05, point[2] + normal[2] * 0.05
+    x = px * shadow.right[0] + py * shadow.right[1] + pz * shadow.right[2]
+    y = px * shadow.up[0] + py * shadow.up[1] + pz * shadow.up[2]
+    z = px * shadow.towards[0] + py * shadow.towards[1] + pz * shadow.towards[2]
     x = (x - shadow.centre_right) / shadow.extent * size + 0.5 * size
     y = (y - shadow.centre_up) / shadow.extent * size + 0.5 * size
-    z += 1 - shadow.lowest
+    z += 1 - shadow.lowest + 0.06
     lit = 0.0
     for dx, dy in ((-0.9, -0.5), (0.9, 0.5), (-0.5, 0.9), (0.5, -0.9)):
         column = min(max(int(x + dx), 0), size - 1)
         row = min(max(int(y + dy), 0), size - 1)
-        if z > shadow.height[row, column] - 0.06:
+        if z > shadow.height[row, column]:
             lit += 0.25
     return lit
 
 
-@numba.njit(cache=True, fastmath=True)
-def _strand_cosine(normal: np.ndarray, half: np.ndarray) -> float:
+@numba.njit(inline="always")
+def _strand_sine(normal: _Triple, half: _Triple) -> float:
     """Sine between the half vector and a strand that falls along the surface."""
     tx, ty, tz = normal[0] * 0.15, -1.0, normal[2] * 0.2
     along = tx * normal[0] + ty * normal[1] + tz * normal[2]
@@ -170,118 +161,122 @@ def _strand_cosine(normal: np.ndarray, half: np.ndarray) -> float:
     return np.sqrt(max(1 - cosine**2, 0.0))
 
 
-@numba.njit(cache=True, fastmath=True)
-def _normalise(vector: np.ndarray) -> None:
-    length = np.sqrt(vector[0] ** 2 + vector[1] ** 2 + vector[2] ** 2) + 1e-9
-    for k in range(3):
-        vector[k] /= length
-
-
-@numba.njit(cache=True, fastmath=True)
-def _dot(a: np.ndarray, b: np.ndarray) -> float:
+@numba.njit(inline="always")
+def _dot(a: _Triple, b: _Triple) -> float:
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
+@numba.njit(inline="always")
+def _unit(vector: _Triple) -> _Triple:
+    return _scaled(vector, 1 / (np.sqrt(_dot(vector, vector)) + 1e-9))
+
+
+@numba.njit(inline="always")
+def _row(table: np.ndarray, row: int) -> _Triple:
+    return table[row, 0], table[row, 1], table[row, 2]
+
+
+@numba.njit(inline="always")
+def _between(a: _Triple, b: _Triple, c: _Triple, w0: float, w1: float, w2: float) -> _Triple:
+    return (
+        a[0] * w0 + b[0] * w1 + c[0] * w2,
+        a[1] * w0 + b[1] * w1 + c[1] * w2,
+        a[2] * w0 + b[2] * w1 + c[2] * w2,
+    )
+
+
 @numba.njit(cache=True, fastmath=True)
-def shade(  # noqa: C901
+def shade(
     image: np.ndarray,
     fragments: Fragments,
-    geometry: Geometry,
-    materials: Materials,
-    textures: Textures,
+    window: Window,
+    first: int,
+    mesh: Mesh,
+    material: Material,
     light: Light,
     shadow: ShadowMap,
     occlusion: np.ndarray,
-    eye: np.ndarray,
-    weave: float,
+    eye: _Triple,
 ) -> None:
-    """Paint the lit colour of every covered sample into `image`.
+    """Paint the lit colour of every sample that shows a surface into `image`.
 
     Args:
-        image: (N, N, 3) float32 linear RGB, holds the background; changed in place.
+        image: (N, N, 3) float32 linear RGB; changed in place.
         fragments: what each sample sees.
-        geometry: the triangles.
-        materials: their surfaces.
-        textures: colours of skin, cloth and hair.
+        window: part of the frame to look at.
+        first: index in `fragments` of the surface's first triangle.
+        mesh: the surface.
+        material: what it is made of.
         light: the lights.
         shadow: the key light's view.
         occlusion: (N, N) float32 in [0, 1], share of sky that is seen.
-        eye: (3,) position of the camera.
-        weave: contrast of the threads of the cloth, 0 for none.
+        eye: position of the camera, three numbers.
     """
-    size = image.shape[0]
-    colour, normal, point = np.zeros(3), np.zeros(3), np.zeros(3)
-    view, extra, half = np.zeros(3), np.zeros(3), np.zeros(3)
-    for row in range(size):
-        for column in range(size):
+    kind, last = material.kind, first + len(mesh.triangles)
+    key, towards_key, towards_fill = light.key, light.direction, light.fill_direction
+    for row in range(window.top, window.bottom):
+        for column in range(window.left, window.right):
             t = fragments.triangle[row, column]
-            if t < 0:
+            if t < first or t >= last:
                 continue
+            t -= first
             w1, w2 = fragments.second[row, column], fragments.third[row, column]
             w0 = 1 - w1 - w2
-            a, b, c = geometry.triangles[t, 0], geometry.triangles[t, 1], geometry.triangles[t, 2]
-            for k in range(3):
-                point[k] = geometry.vertices[a, k] * w0 + geometry.vertices[b, k] * w1 + geometry.vertices[c, k] * w2
-                normal[k] = geometry.normals[a, k] * w0 + geometry.normals[b, k] * w1 + geometry.normals[c, k] * w2
-                extra[k] = geometry.extra[a, k] * w0 + geometry.extra[b, k] * w1 + geometry.extra[c, k] * w2
-                view[k] = eye[k] - point[k]
-            _normalise(normal)
-            _normalise(view)
+            a, b, c = mesh.triangles[t, 0], mesh.triangles[t, 1], mesh.triangles[t, 2]
+            point = _between(_row(mesh.vertices, a), _row(mesh.vertices, b), _row(mesh.vertices, c), w0, w1, w2)
+            normal = _between(_row(mesh.normals, a), _row(mesh.normals, b), _row(mesh.normals, c), w0, w1, w2)
+            normal = _unit(normal)
+            view = _unit((eye[0] - point[0], eye[1] - point[1], eye[2] - point[2]))
             facing = _dot(normal, view)
             back = facing < 0
             if back:
-                for k in range(3):
-                    normal[k] = -normal[k]
-                facing = -facing
-            m = geometry.material[t]
-            kind = materials.kind[m]
-            uv = geometry.corner_uv[t]
+                normal, facing = _scaled(normal, -1.0), -facing
+            uv = mesh.corner_uv[t]
             u = uv[0, 0] * w0 + uv[1, 0] * w1 + uv[2, 0] * w2
             v = uv[0, 1] * w0 + uv[1, 1] * w1 + uv[2, 1] * w2
             if kind == SKIN:
-                side = textures.skin.shape[0]
-                _sample(textures.skin, u * side - 0.5, (1 - v) * side - 0.5, colour)
+                side = material.texture.shape[1]
+                colour = _sample(material.texture[0], u * side - 0.5, (1 - v) * side - 0.5)
             elif kind == CLOTH:
-                _cloth_colour(materials, textures, m, (u, v), extra, back, weave, colour)
+                front = mesh.extra[a, 0] * w0 + mesh.extra[b, 0] * w1 + mesh.extra[c, 0] * w2
+                hem = mesh.extra[a, 1] * w0 + mesh.extra[b, 1] * w1 + mesh.extra[c, 1] * w2
+                colour = _cloth_colour(material, u, v, front, hem, back)
             elif kind == HAIR:
-                rows, columns = textures.hair.shape
+                rows, columns = material.texture.shape[1], material.texture.shape[2]
                 x, y = int((u * 0.35) % 1 * columns), int((v * 0.06) % 1 * rows)
-                strand = textures.hair[y % rows, x % columns]
-                for k in range(3):
-                    colour[k] = materials.colour[m, k] * min(max(1 + 0.55 * strand, 0.15), 2.5)
-                normal[0] += strand * 0.1
+                strand = material.texture[0, y % rows, x % columns, 0]
+                colour = _scaled(material.colour, min(max(1 + 0.55 * strand, 0.15), 2.5))
+                normal = normal[0] + strand * 0.1, normal[1], normal[2]
             elif kind == EYE:
-                _eye_colour(materials.colour[m], extra, colour)
+                offset = _between(_row(mesh.extra, a), _row(mesh.extra, b), _row(mesh.extra, c), w0, w1, w2)
+                colour = _eye_colour(material.colour, offset)
             else:
-                for k in range(3):
-                    colour[k] = materials.colour[m, k]
+                colour = material.colour
 
             lit = _lit_share(shadow, point, normal)
-            towards = _dot(normal, light.direction)
+            towards = _dot(normal, towards_key)
             diffuse = max(towards, 0.0) * lit
-            filled = min(max(_dot(normal, light.fill_direction) * 0.7 + 0.3, 0.0), 1.0)
+            filled = min(max(_dot(normal, towards_fill) * 0.7 + 0.3, 0.0), 1.0)
             open_sky = occlusion[row, column]
+            half = _unit((towards_key[0] + view[0], towards_key[1] + view[1], towards_key[2] + view[2]))
+            highlight = max(_dot(normal, half), 0.0) ** material.gloss * material.specular * lit * 0.55
+            rim = (1 - min(facing, 1.0)) ** 4 * material.specular * 0.35 * open_sky
+            direct = (diffuse, diffuse, diffuse)
+            if kind == SKIN:  # light wraps around the terminator
+                wrapped = min(max((towards + 0.35) / 1.35, 0.0), 1.0) * (0.35 + 0.65 * lit) * 0.45
+                direct = (
+                    wrapped + diffuse * 0.62,
+                    wrapped * 0.55 + diffuse * 0.8,
+                    wrapped * 0.45 + diffuse * 0.85,
+                )
+            elif kind == HAIR:  # two lobes, after Kajiya and Kay 1989
+                across = _strand_sine(normal, half)
+                highlight += across**60 * lit * 0.1
+                diffuse += across**14 * lit * 0.6
+                direct = (diffuse, diffuse, diffuse)
+            above, below = 0.5 + 0.5 * normal[1], 0.5 - 0.5 * normal[1]
             for k in range(3):
-                half[k] = light.direction[k] + view[k]
-            _normalise(half)
-            highlight = max(_dot(normal, half), 0.0) ** materials.gloss[m]
-            highlight *= materials.specular[m] * lit * 0.55
-            rim = (1 - min(facing, 1.0)) ** 4 * materials.specular[m] * 0.35 * open_sky
-            # Light that wraps around the terminator, as through skin.
-            wrapped = min(max((towards + 0.35) / 1.35, 0.0), 1.0) * (0.35 + 0.65 * lit)
-            gleam = sheen = 0.0
-            if kind == HAIR:  # two lobes, after Kajiya and Kay 1989
-                across = _strand_cosine(normal, half)
-                gleam, sheen = across**60 * lit * 0.1, across**14 * lit * 0.6
-            for k in range(3):
-                direct = diffuse
-                if kind == SKIN:
-                    direct = wrapped * 0.45 * (1.0, 0.55, 0.45)[k]
-                    direct += diffuse * (0.62, 0.8, 0.85)[k]
-                ambient = light.sky[k] * (0.5 + 0.5 * normal[1])
-                ambient += light.ground[k] * (0.5 - 0.5 * normal[1]) + filled * light.fill[k]
+                ambient = light.sky[k] * above + light.ground[k] * below + filled * light.fill[k]
                 image[row, column, k] = (
-                    colour[k] * (light.key[k] * (direct + sheen) + ambient * open_sky)
-                    + (highlight + gleam) * light.key[k]
-                    + rim * light.sky[k]
+                    colour[k] * (key[k] * direct[k] + ambient * open_sky) + highlight * key[k] + rim * light.sky[k]
                 )

@@ -8,8 +8,11 @@ without that ending is complete, whatever happened to the process that wrote it.
 import os
 import shutil
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import fields
+from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -26,28 +29,38 @@ def write_shard(folder: Path, pairs: Iterable[object], count: int) -> None:
 
     Raises:
         ValueError: there are fewer pairs.
-        OSError: the folder exists already or cannot be written.
+        OSError: the folder exists already or cannot be written, as on a full disk; nothing is left behind then.
     """
     unfinished = folder.with_name(folder.name + _UNFINISHED)
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
-    arrays: dict[str, np.ndarray] = {}
-    written = 0
-    for pair in pairs:
-        for name in (field.name for field in fields(pair)):
-            value = np.asarray(getattr(pair, name))
-            if name not in arrays:
-                path, shape = unfinished / f"{name}.npy", (count, *value.shape)
-                arrays[name] = np.lib.format.open_memmap(path, "w+", value.dtype, shape)
-            arrays[name][written] = value
-        written += 1
-        if written == count:
-            break
+    try:
+        with ExitStack() as stack:
+            written = _write_fields(unfinished, pairs, count, stack)
+    except OSError as error:  # a full disk: half a shard must not keep it full
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise OSError(error.errno, f"The shard {folder} could not be written: {error.strerror or error}") from error
     if written < count:
         raise ValueError(f"A shard of {count} pairs was asked for, but there are {written}.")
-    for array in arrays.values():
-        array.flush()
     os.rename(unfinished, folder)
+
+
+def _write_fields(folder: Path, pairs: Iterable[object], count: int, stack: ExitStack) -> int:
+    """Write up to `count` pairs, field by field; returns how many there were."""
+    # Plain files, not memory maps: a full disk stops these with an error, those with a signal.
+    files: dict[str, BinaryIO] = {}
+    written = 0
+    for pair in islice(pairs, count):
+        for name in (field.name for field in fields(pair)):
+            value = np.ascontiguousarray(getattr(pair, name))
+            if name not in files:
+                files[name] = stack.enter_context((folder / f"{name}.npy").open("wb"))
+                shape = (count, *np.shape(getattr(pair, name)))
+                header = {"descr": value.dtype.str, "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(files[name], header)
+            files[name].write(value.data)
+        written += 1
+    return written
 
 
 def list_shards(folder: Path) -> list[Path]:

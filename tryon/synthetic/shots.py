@@ -49,6 +49,11 @@ def _pose_in_frame(joints: np.ndarray, camera: Camera, face: bool = True) -> np.
     return np.where(inside[:, None], pose, 0).astype(np.float32)
 
 
+def _grain(rng: np.random.Generator, size: int) -> np.ndarray:
+    """(size, size, 3) float32 noise of a sensor that is more or less good."""
+    return np.float32(rng.uniform(0, 0.012)) * rng.standard_normal((size, size, 3), np.float32)
+
+
 @dataclass(frozen=True)
 class Setting:
     """All of a picture of a person but the person: the same setting twice shows nothing else changed.
@@ -57,14 +62,14 @@ class Setting:
         camera, light: who looks, in what light.
         background: (N, N, 3) float32 linear RGB, N = size * quality.supersampling.
         exposure: factor on all light.
-        grain: seed of the sensor's noise.
+        grain: (S, S, 3) float32, the sensor's noise.
     """
 
     camera: Camera
     light: Light
     background: np.ndarray
     exposure: float
-    grain: int
+    grain: np.ndarray
 
 
 def arrange(dressed: Dressed, framing: str, size: int, rng: np.random.Generator, quality: Quality) -> Setting:
@@ -82,7 +87,7 @@ def arrange(dressed: Dressed, framing: str, size: int, rng: np.random.Generator,
         background=random_background(rng, size * quality.supersampling),
         light=random_light(rng),
         exposure=rng.uniform(0.8, 1.2),
-        grain=int(rng.integers(2**32)),
+        grain=_grain(rng, size),
     )
 
 
@@ -107,7 +112,7 @@ def photograph_person(
         size,
         quality,
         exposure=setting.exposure,
-        noise_rng=np.random.default_rng(setting.grain),
+        grain=setting.grain,
     )
     garment = next(surface for surface in clothes if surface.name == garment_slot)
     return Shot(picture, _pose_in_frame(dressed.joints, setting.camera), garment)
@@ -169,7 +174,7 @@ def photograph_product(
     else:
         background = random_background(rng, samples)
     lying = replace(surface, vertices=points)
-    picture = take_picture([lying], camera, light, background, size, quality, noise_rng=rng)
+    picture = take_picture([lying], camera, light, background, size, quality, grain=_grain(rng, size))
     return Shot(picture, _pose_in_frame(joints, camera, face=False), lying)
 
 
@@ -188,9 +193,9 @@ def trace_flow(target: Shot, source: Shot) -> np.ndarray:
     picture = target.picture
     seen = picture.seen.strided(len(picture.image) // FLOW_SIZE)
     surface = picture.surface_names.index(target.garment.name)
-    shows = seen.triangle >= 0
-    shows[shows] = picture.surface_of[seen.triangle[shows]] == surface
-    corners = target.garment.triangles[seen.triangle[shows] - picture.first_triangle[surface]]
+    first, end = picture.first_triangle[surface : surface + 2]
+    shows = (seen.triangle >= first) & (seen.triangle < end)
+    corners = target.garment.triangles[seen.triangle[shows] - first]
     second, third = seen.second[shows][:, None], seen.third[shows][:, None]
     a, b, c = (source.garment.vertices[corners[:, k]] for k in range(3))
     points = a * (1 - second - third) + b * second + c * third

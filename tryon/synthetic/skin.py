@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 from tryon.synthetic.asset import load_body
 from tryon.synthetic.hair import Hair, above_hairline
 from tryon.synthetic.noise import fractal_noise
-from tryon.synthetic.raster import rasterise
+from tryon.synthetic.raster import empty_frame, rasterise
 
 TONES = np.array(  # linear RGB
     [
@@ -47,7 +47,8 @@ def _scalp_map(size: int) -> np.ndarray:
     body = load_body()
     corners = body.body_corner_uv.reshape(-1, 2) * [1, -1] + [0, 1]
     triangles = np.arange(len(corners), dtype=np.int32).reshape(-1, 3)
-    seen = rasterise(corners, np.ones(len(corners)), triangles, size)
+    seen = empty_frame(size)
+    rasterise(seen, corners, np.ones(len(corners)), triangles)
     height = above_hairline(body.vertices)[body.triangles[seen.triangle]]
     height = (
         height[..., 0] * (1 - seen.second - seen.third) + height[..., 1] * seen.second + height[..., 2] * seen.third
