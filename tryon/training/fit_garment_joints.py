@@ -40,20 +40,31 @@ def garments(folder: Path) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
 
 
 def changed(outline: np.ndarray, pose: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Laid out less well, cut wider or longer, outlined worse: joints move with the cloth, also out of the picture."""
+    """Laid out less well, cut wider or longer, outlined worse: joints move with the cloth, also out of the picture.
+
+    Legs and sleeves are drawn together or apart, for people lay them closer than the studio's mannequins stand.
+    """
     side = len(outline)
     if rng.random() < 0.5:
         outline, pose = outline[:, ::-1], mirror_pose(pose)
     turn, stretch, shear = math.radians(rng.normal(0, 4)), math.exp(rng.normal(0, 0.1)), rng.normal(0, 0.04)
     linear = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
     linear = 0.85 * linear @ [[stretch, shear], [0, 1 / stretch]]
-    shift = side / 2 * (1 - linear.sum(1))
-    soft = cv2.warpAffine(outline.astype(np.float32), np.c_[linear, shift], (side, side))
+    taper = rng.uniform(-0.6, 0.3)  # change of the width from the middle of the picture to its bottom
+
+    def moved(places: np.ndarray) -> np.ndarray:
+        """(N, 2) places in the picture, in [0, 1]."""
+        off = places - 0.5
+        off = off * np.stack([1 + taper * np.maximum(off[:, 1], -0.5), np.ones(len(off))], axis=1)
+        return off @ linear.T + 0.5
+
+    contours, _ = cv2.findContours(outline.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    drawn = [np.rint(moved((c[:, 0] + 0.5) / side) * side - 0.5).astype(np.int32) for c in contours]
+    soft = cv2.drawContours(np.zeros(outline.shape, np.uint8), drawn, -1, 1, cv2.FILLED).astype(np.float32)
     soft = cv2.GaussianBlur(soft, (0, 0), side * rng.uniform(0.002, 0.012))
-    outline = soft > rng.uniform(0.35, 0.65)
-    moved = pose.copy()
-    moved[:, :2] = np.where(pose[:, 2:] > 0, pose[:, :2] @ linear.T + shift / side, 0)
-    return outline, moved
+    there = pose[:, 2:] > 0
+    pose = np.concatenate([np.where(there, moved(pose[:, :2]), 0), pose[:, 2:]], axis=1)
+    return soft > rng.uniform(0.35, 0.65), pose
 
 
 def fit(inputs: np.ndarray, poses: np.ndarray) -> np.ndarray:
