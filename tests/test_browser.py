@@ -97,7 +97,7 @@ def test_a_whole_visit(visit, size: dict, tmp_path: Path, person_file: Path, bro
     page.locator("#garments button").nth(1).click()
     run(page)
     assert page.locator("#result img").count() == 2
-    assert page.locator("#stages img").count() == 4
+    assert page.locator("#stages img").count() == 5
     first = info_of(page, tmp_path)
     assert (first["seed"], first["category"], first["person_size"], first["mask"]) == (5, "upper", [360, 480], False)
 
@@ -135,7 +135,7 @@ def test_a_whole_visit(visit, size: dict, tmp_path: Path, person_file: Path, bro
     other.wait_for_selector("#download")
     other.wait_for_function("[...document.querySelectorAll('#result img')].every(image => image.naturalWidth > 300)")
     assert other.locator("#result img").count() == 2
-    assert other.locator("#stages img").count() == 4
+    assert other.locator("#stages img").count() == 5
     assert info_of(other, tmp_path)["mask"] is True
     other.close()
 

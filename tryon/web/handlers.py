@@ -225,11 +225,12 @@ class Handlers:
                     keep(visit, strip[-1][0])
                     following = stages[min(stages.index(name) + 1, len(stages) - 1)]
                     yield {ui.visit: visit, ui.preview: strip[-1][0], ui.progress: status(following)}
+            after = keep_view(image, "after")
             result = {
                 "before": before,
-                "after": keep_view(image, "after"),
+                "after": after,
                 "file": keep_result(image, info),
-                "stages": strip,
+                "stages": [*strip, (after, words["finished"])],
                 "info": info,
                 "person": path_of(request.person),
                 "garment": path_of(request.garment),

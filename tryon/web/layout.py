@@ -75,7 +75,7 @@ def result_column() -> SimpleNamespace:
             variations = gr.Gallery(
                 label=text("variations"), columns=4, allow_preview=False, elem_id="variations", visible=False, **STILL
             )
-            strip = gr.Gallery(label=text("stages"), columns=4, elem_id="stages", elem_classes="strip", **STILL)
+            strip = gr.Gallery(label=text("stages"), columns=5, elem_id="stages", elem_classes="strip", **STILL)
             with gr.Accordion(text("details"), open=False):
                 details = gr.JSON(show_label=False, elem_id="details")
         with gr.Accordion(text("options"), open=False, elem_id="options"):
