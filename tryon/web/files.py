@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
+from gradio.processing_utils import hash_seed
 from gradio.utils import get_upload_folder, is_static_file
 from PIL import Image
 
@@ -101,7 +102,7 @@ def keep_mask(mask: Image.Image, name: str = "region") -> str:
 
 def sent_back(path: str, name: str) -> str:
     """Where gradio puts a copy of a file that the page uploads again under this name."""
-    return str(folder() / hashlib.sha256(Path(path).read_bytes()).hexdigest() / name)
+    return str(folder() / hashlib.sha256(hash_seed + Path(path).read_bytes()).hexdigest() / name)
 
 
 def delete(paths: Iterable[str | None]) -> int:
