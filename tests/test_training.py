@@ -13,7 +13,8 @@ from safetensors.torch import load_file
 from skimage.metrics import structural_similarity
 
 from tryon.conditions import CATEGORIES
-from tryon.preprocessing.parsing import LABEL
+from tryon.preprocessing.agnostic import TAKEN_OFF
+from tryon.preprocessing.parsing import label_mask
 from tryon.training.baselines import mean_colour, pasted_by_torso, warped_by_spline
 from tryon.training.metrics import (
     colour_error,
@@ -26,7 +27,7 @@ from tryon.training.metrics import (
 pytest.importorskip("numba", reason="rendering needs the extra: pip install -e '.[train]'")
 
 from tryon.synthetic.render import plan_shards, render_dataset
-from tryon.training.cascades import Cascade, with_networks
+from tryon.training.cascades import Cascade, finished, with_networks
 from tryon.training.data import CropDataset, PairDataset, batches, collate, collate_crops
 from tryon.training.evaluate import evaluate, measure
 from tryon.training.objective import Objective, ssim_map
@@ -48,7 +49,7 @@ def test_samples_hide_the_garment_and_keep_the_rest(shards):
         sample, row = dataset[i], dataset.row(i)
         hidden = sample["hidden"]
         # what is worn now, and nearly all the room that another garment of the category takes
-        assert hidden[row["before_parsing"] == LABEL[CATEGORIES[row["category"]]]].mean() > 0.99
+        assert hidden[label_mask(row["before_parsing"], TAKEN_OFF[CATEGORIES[row["category"]]])].mean() > 0.99
         assert hidden[sample["garment_mask"]].mean() > 0.95
         assert (sample["agnostic"][hidden] == 127).all()
         assert np.array_equal(sample["agnostic"][~hidden], row["before_image"][~hidden])
@@ -267,8 +268,8 @@ def test_evaluation_knows_a_perfect_result(shards, tiny_pipeline):
     dataset = PairDataset(shards, 256, augment=False)
     figures, sheet = evaluate(Cascade(tiny_pipeline), dataset, 6)
     assert figures["pairs"] == 6
-    assert set(figures["methods"]) == {"mean_colour", "affine", "tps", "ours"}
-    assert sheet.shape == (3 * 256, 2 * 8 * 256, 3)
+    assert set(figures["methods"]) == {"mean_colour", "affine", "tps", "ours", "ours_finished"}
+    assert sheet.shape == (3 * 256, 2 * 9 * 256, 3)
     for parts in ("by_category", "by_kind", "by_difficulty_of_pose", "by_print"):
         assert sum(part["pairs"] for part in figures[parts].values()) == 6
     assert set(figures["by_print"]) <= {"plain", "stripes", "check", "logo", "other"}
@@ -281,6 +282,16 @@ def test_evaluation_knows_a_perfect_result(shards, tiny_pipeline):
     assert perfect["garment_ciede2000"] == perfect["changed_ciede2000"] == 0
     assert perfect["garment_psnr"] == 60
     assert perfect["pose_error"] in (0, None)
+
+
+def test_a_finished_picture_is_the_photograph_where_nothing_is_hidden(shards, tiny_pipeline):
+    dataset = PairDataset(shards, 256, augment=False)
+    row, sample = dataset.row(0), dataset[0]
+    _, said = Cascade(tiny_pipeline).paint([sample], [0])
+    hidden, photo = sample["hidden"], row["before_image"].repeat(2, 0).repeat(2, 1)
+    result = finished(row, hidden, np.full_like(photo, 90), said.picture(0))
+    assert np.array_equal(result[~hidden], photo[~hidden])
+    assert (result[hidden] != photo[hidden]).any()
 
 
 def test_other_networks_are_measured_in_the_same_run(shards, tiny_pipeline, tmp_path):

@@ -118,7 +118,8 @@ class WarpThenBlend(ModelMixin, ConfigMixin):
         # The warped garment lies on the person, so their coordinates are the person's.
         given = (agnostic, worn, person_pose, person_pose, conditioning_noise)
         out = self.blender(sample, timestep, *given, low_res=low_res)
-        return ParallelUNetOutput(out.sample, said.position, said.coarse_position, said.garment_logit, said.sample)
+        told = (said.position, said.coarse_position, said.garment_logit, said.skin_logit)
+        return ParallelUNetOutput(out.sample, *told, warped=said.sample)
 
 
 def load_parallel_network(folder: Path | str) -> ParallelUNet | WarpThenBlend:

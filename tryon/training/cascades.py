@@ -69,8 +69,8 @@ def finished(
 
     Args:
         row: of a `PairDataset`, as stored.
-        hidden: (S, S) bool, of its sample.
-        painted: (S, S, 3) uint8, of the side of the stored pictures.
+        hidden: (s, s) bool, of its sample.
+        painted: (S, S, 3) uint8.
         said: what the network said of it, batch of 1, on the CPU.
 
     Returns:
@@ -78,11 +78,15 @@ def finished(
     """
     if said.position is None:
         return painted
-    category = CATEGORIES[int(row["category"])]
+    category, side = CATEGORIES[int(row["category"])], len(painted)
     photo, parsing = (row.get(f"before_{name}", row[name]) for name in ("image", "parsing"))
+    photo = cv2.resize(photo, (side, side), interpolation=cv2.INTER_AREA)
+    parsing, hidden = (
+        cv2.resize(mask, (side, side), interpolation=cv2.INTER_NEAREST) for mask in (parsing, hidden.astype(np.uint8))
+    )
     cloth = spread_cloth(row["garment_image"], row["garment_parsing"], category)
-    cloth, *_ = frame_garment(cloth, row["garment_parsing"], row["garment_pose"], category, len(painted))
-    square, shown = dress(photo, parsing, hidden, painted, said, to_tensor(cloth), category)
+    cloth, *_ = frame_garment(cloth, row["garment_parsing"], row["garment_pose"], category, side)
+    square, shown = dress(photo, parsing, hidden > 0, painted, said, to_tensor(cloth), category)
     return np.rint(photo + shown[..., None] * (square.astype(np.float32) - photo)).astype(np.uint8)
 
 
