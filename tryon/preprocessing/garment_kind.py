@@ -100,28 +100,28 @@ def likely_category(outline: np.ndarray, votes: np.ndarray) -> tuple[str, bool]:
 
 # For each of FEATURES, and the constant: what it says for each of CATEGORIES.
 _TABLE = (
-    (0.798, 0.164, -0.962),  # log_aspect
-    (-6.080, 1.791, 4.289),  # log_aspect_squared
-    (4.464, -2.193, -2.271),  # width_0
-    (2.134, -0.531, -1.603),  # width_1
-    (-3.199, 4.579, -1.381),  # width_2
-    (0.007, 1.399, -1.406),  # width_3
-    (-7.257, 7.634, -0.376),  # covered_0
-    (8.069, -1.604, -6.465),  # covered_1
-    (0.907, 5.456, -6.364),  # covered_2
-    (-0.303, -4.630, 4.933),  # covered_3
-    (-18.061, 5.850, 12.211),  # apart_0
-    (-12.665, 0.886, 11.779),  # apart_1
-    (3.879, 9.217, -13.096),  # apart_2
-    (4.381, 7.317, -11.697),  # apart_3
-    (-3.833, 10.510, -6.676),  # fill_of_hull
-    (-2.914, 1.719, 1.194),  # top_at_sides
-    (-0.779, -0.493, 1.272),  # top_at_shoulders
-    (3.915, -0.880, -3.035),  # top_beside_middle
-    (-1.582, 18.905, -17.323),  # top_in_middle
-    (0.528, -0.856, 0.328),  # votes_upper
-    (-1.258, 1.614, -0.356),  # votes_lower
-    (1.618, -1.114, -0.504),  # votes_dress
-    (3.695, -19.055, 15.360),  # constant
+    (0.797, -0.357, -0.440),  # log_aspect
+    (-3.231, 1.398, 1.833),  # log_aspect_squared
+    (1.078, -1.356, 0.278),  # width_0
+    (1.560, 0.765, -2.325),  # width_1
+    (-1.014, 0.520, 0.494),  # width_2
+    (-1.006, 0.324, 0.682),  # width_3
+    (-0.266, -1.459, 1.725),  # covered_0
+    (5.236, 2.082, -7.318),  # covered_1
+    (-2.473, 2.147, 0.326),  # covered_2
+    (-1.434, 0.085, 1.349),  # covered_3
+    (-7.289, -5.877, 13.165),  # apart_0
+    (-5.863, 0.979, 4.884),  # apart_1
+    (1.866, 2.739, -4.606),  # apart_2
+    (0.730, 4.421, -5.151),  # apart_3
+    (-0.071, 1.934, -1.863),  # fill_of_hull
+    (-1.162, 1.641, -0.479),  # top_at_sides
+    (-0.584, -0.881, 1.466),  # top_at_shoulders
+    (-0.511, 0.562, -0.051),  # top_beside_middle
+    (3.774, 1.755, -5.529),  # top_in_middle
+    (1.173, -0.645, -0.529),  # votes_upper
+    (-1.072, 1.335, -0.263),  # votes_lower
+    (-0.529, -0.570, 1.099),  # votes_dress
+    (1.182, -6.452, 5.271),  # constant
 )
 COEFFICIENTS = np.array(_TABLE).T
