@@ -593,7 +593,7 @@ def test_a_garment_is_not_taken_for_a_person_nor_an_unknown_category_accepted(pr
 
 
 def test_a_photo_too_dark_says_so(preprocessor):
-    night = Image.fromarray((np.asarray(read_image(PERSONS[0])) * 0.04).astype(np.uint8))
+    night = Image.fromarray((np.asarray(read_image(PERSONS[0])) * 0.01).astype(np.uint8))
     with pytest.raises(InputError, match="very dark"):
         preprocessor(night, read_image(GARMENTS[0]))
 

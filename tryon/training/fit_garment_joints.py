@@ -94,8 +94,9 @@ def fit(inputs: np.ndarray, poses: np.ndarray) -> np.ndarray:
 def main() -> None:
     """Command line of this module."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("data", "validation", "annotator"):
-        parser.add_argument(f"--{name}", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True, help="folder of shards to fit to")
+    parser.add_argument("--validation", type=Path, required=True, help="folder of shards to judge by")
+    parser.add_argument("--annotator", type=Path, required=True, help="folder of the annotator that gets the map")
     arguments = parser.parse_args()
     annotator = Annotator.from_pretrained(arguments.annotator, low_cpu_mem_usage=False)  # it may lack the map
     count = annotator.garment_joints.side
