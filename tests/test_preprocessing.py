@@ -14,7 +14,7 @@ from tryon.conditions import CATEGORIES
 from tryon.images import InputError, read_image, to_images, to_tensor
 from tryon.models.annotator import PRESETS, Annotator
 from tryon.preprocessing import Preprocessor
-from tryon.preprocessing.agnostic import changed_region, match_tone, split_dress
+from tryon.preprocessing.agnostic import split_dress
 from tryon.preprocessing.annotation import annotate, main_figure
 from tryon.preprocessing.checks import doubts
 from tryon.preprocessing.garment import joints_of_outline, read_garment
@@ -40,6 +40,7 @@ from tryon.preprocessing.refinement import (
     sleeves_are_no_skin,
 )
 from tryon.preprocessing.segmentation import segment_garment
+from tryon.replaced import changed_region, match_tone, taken_off
 from tryon.training.annotator_data import Augmented, open_shards
 from tryon.training.fit_garment_kind import CATEGORY, fit
 from tryon.training.train_annotator import SIGMA, Run, main, target_heatmaps
@@ -356,7 +357,8 @@ def test_only_what_was_worn_and_what_is_put_on_changes():
     garment[20:70, 20:70] = 1
     hidden = np.zeros((100, 100), bool)
     hidden[:80] = True
-    region = changed_region(hidden, before, garment, "upper", 200)
+    gone = taken_off(before, hidden, np.zeros_like(hidden), "upper", 200)
+    region = changed_region(gone, hidden, garment)
     assert region.shape == (200, 200)
     assert (region[50:110, 50:136] == 1).all()  # the old top and the new, wider one
     assert (region[130:136, 50:130] == 1).all()  # the new hem over the trousers

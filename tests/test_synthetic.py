@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 
 pytest.importorskip("numba", reason="the studio needs the extra `train`")
 
-from tryon.conditions import CATEGORIES
+from tryon.conditions import CATEGORIES, KINDS_OF_PICTURE
 from tryon.preprocessing.parsing import LABEL
 from tryon.synthetic import pairs
 from tryon.synthetic.asset import load_body
@@ -108,7 +108,7 @@ def test_everyone_is_dressed(rendered):
         assert (LABEL["dress"] in labels) == (category == "dress")
         if category != "dress":
             assert LABEL["upper"] in labels
-        alone = pair.kind != pairs.KINDS_OF_PICTURE.index("worn")
+        alone = pair.kind != KINDS_OF_PICTURE.index("worn")
         if alone:
             assert set(np.unique(pair.garment_parsing)) == {0, LABEL[category]}
 

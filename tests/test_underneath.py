@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from tryon.preprocessing.parsing import LABEL
-from tryon.underneath import taken_off, uncover
+from tryon.replaced import taken_off
+from tryon.underneath import uncover
 
 SKIN = (200, 150, 120)
 RED = (220, 20, 20)

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 
 CATEGORIES = ("upper", "lower", "dress")
+KINDS_OF_PICTURE = ("worn", "ghost", "flat")
+"""How a garment is shown: on somebody, as if on somebody, or laid out."""
 NUM_KEYPOINTS = 18
 
 

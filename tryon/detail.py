@@ -3,8 +3,8 @@
 The networks see the garment at 256 x 256 pixels, in which small letters, fine checks and the weave are gone, and where
 they are unsure they paint the mean of what might be there. But they say where in the garment picture the cloth of each
 pixel lies, and that map is smooth: it can be read at any size. So the garment's own photograph gives colour and print,
-and the networks give the light that falls on it, its outline, and all the rest of the picture. Not in the paper, whose
-last stage is to recover detail from the 256 x 256 result alone.
+and the networks give the light that falls on it and its outline; `tryon.finish` adds the rest of the picture. Not in
+the paper, whose last stage is to recover detail from the 256 x 256 result alone.
 """
 
 import math

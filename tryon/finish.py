@@ -3,16 +3,16 @@
 What the networks painted is the light, the outline and what nobody can know from the photographs.
 """
 
-import cv2
 import numpy as np
 import torch
 
 from tryon.detail import lay_cloth, outline
 from tryon.images import to_images, to_tensor
 from tryon.models.parallel_unet import ParallelUNetOutput
-from tryon.preprocessing.agnostic import TAKEN_OFF, changed_region, match_tone
+from tryon.preprocessing.agnostic import TAKEN_OFF
 from tryon.preprocessing.parsing import label_mask
-from tryon.underneath import taken_off, uncover
+from tryon.replaced import changed_region, match_tone, taken_off
+from tryon.underneath import uncover
 
 
 def dress(
@@ -50,5 +50,4 @@ def dress(
     gone = taken_off(parsing, hidden, opened, category, size)
     beneath = uncover(photo, parsing, gone, outline(said.skin_logit, size)[0, 0].numpy(), painted)
     mixed = beneath + share[..., None] * (to_images(lit)[0].astype(np.float32) - beneath)
-    covered = np.maximum(share, cv2.resize(opened.astype(np.float32), (size, size), interpolation=cv2.INTER_LINEAR))
-    return np.rint(mixed).astype(np.uint8), changed_region(hidden, parsing, covered, category, size)
+    return np.rint(mixed).astype(np.uint8), changed_region(gone, hidden, share)

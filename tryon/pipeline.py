@@ -24,11 +24,11 @@ from tryon.models.annotator import Annotator
 from tryon.models.efficient_unet import EfficientUNet
 from tryon.models.parallel_unet import ParallelUNet, ParallelUNetOutput
 from tryon.preprocessing import Prepared, Preprocessor
-from tryon.preprocessing.agnostic import changed_region, match_tone
 from tryon.preprocessing.annotation import INPUT_SIDE, annotate
 from tryon.preprocessing.parsing import LABEL
 from tryon.preprocessing.person import border_colour
 from tryon.preprocessing.pose import PoseDetector
+from tryon.replaced import changed_region, match_tone, taken_off
 
 define_missing_operators()
 import diffusers  # noqa: E402 - needs the line above
@@ -136,9 +136,8 @@ class TryOnPipeline(TryOnCall, DiffusionPipeline):
         square = match_tone(square, photo, prepared.hidden)
         small = cv2.resize(square, (INPUT_SIDE, INPUT_SIDE), interpolation=cv2.INTER_AREA)
         share = annotate(self.annotator, [small])[0].scaled(INPUT_SIDE)[LABEL[prepared.category]]
-        opened = cv2.resize(prepared.opened.astype(np.float32), share.shape, interpolation=cv2.INTER_LINEAR)
-        covered = np.maximum(share, opened)
-        return square, changed_region(prepared.hidden, prepared.person_parsing, covered, prepared.category, len(square))
+        worn = (prepared.person_parsing, prepared.hidden, prepared.opened, prepared.category)
+        return square, changed_region(taken_off(*worn, len(square)), prepared.hidden, share)
 
     @torch.inference_mode()
     def sample(

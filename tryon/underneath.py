@@ -8,10 +8,9 @@ shows around it. Not in the paper, whose networks are large enough to paint it.
 import cv2
 import numpy as np
 
-from tryon.preprocessing.agnostic import TAKEN_OFF
 from tryon.preprocessing.parsing import SKIN, label_mask
+from tryon.replaced import MARGIN, disc, enlarged
 
-MARGIN = 0.008  # of the square: how far the outline of what was worn may be off, and its shadow reach
 SMOOTHING = (0.004, 0.015)  # of the square: blur of what is continued, little near its source and more far from it
 SKIN_REACH = (0.02, 0.06, 0.2)  # of the square: standard deviations at which bare skin lends its colour
 SKIN_SIDE = 256  # pixels at which colours of skin are spread; they are smooth
@@ -39,35 +38,15 @@ def uncover(
     Returns:
         (S, S, 3) uint8 RGB, equal to `photo` where nothing is gone.
     """
-    bare = _enlarged(label_mask(parsing, SKIN), len(photo)) & ~gone
-    person = _enlarged(label_mask(parsing, (*SKIN, "hair")), len(photo))
-    around = cv2.dilate(person.astype(np.uint8), _disc(MARGIN * len(photo))) > 0
+    bare = enlarged(label_mask(parsing, SKIN), len(photo)) & ~gone
+    person = enlarged(label_mask(parsing, (*SKIN, "hair")), len(photo))
+    around = cv2.dilate(person.astype(np.uint8), disc(MARGIN * len(photo))) > 0
     free = ~gone & ~around
     continued = _continued(photo, free, gone) if free.any() else painted.astype(np.float32)
     share = np.where(gone, skin, 0).astype(np.float32)[..., None]
     if share.max() > 0.05 and bare.any():
         continued = continued + share * (_skin(photo, bare, painted, share) - continued)
     return np.where(gone[..., None], np.clip(np.rint(continued), 0, 255), photo).astype(np.uint8)
-
-
-def taken_off(parsing: np.ndarray, hidden: np.ndarray, opened: np.ndarray, category: str, size: int) -> np.ndarray:
-    """Where the photograph shows what makes room for the new garment.
-
-    Args:
-        parsing: (s, s) uint8 labels of the photograph.
-        hidden: (s, s) bool: what may change.
-        opened: (s, s) bool: what is to be replaced whatever it shows.
-        category: of the new garment, one of `tryon.conditions.CATEGORIES`.
-        size: side S of the result.
-
-    Returns:
-        (S, S) bool.
-    """
-    worn = label_mask(parsing, TAKEN_OFF[category]) & hidden
-    # Closing: a fleck of the garment that was taken for something else must not stay.
-    worn = cv2.morphologyEx((worn | opened).astype(np.uint8), cv2.MORPH_CLOSE, _disc(0.02 * len(worn)))
-    grown = cv2.dilate(_enlarged(worn > 0, size).astype(np.uint8), _disc(MARGIN * size)) > 0
-    return grown & _enlarged(hidden, size)
 
 
 def _continued(photo: np.ndarray, source: np.ndarray, wanted: np.ndarray) -> np.ndarray:
@@ -100,7 +79,7 @@ def _continued(photo: np.ndarray, source: np.ndarray, wanted: np.ndarray) -> np.
 def _skin(photo: np.ndarray, bare: np.ndarray, painted: np.ndarray, share: np.ndarray) -> np.ndarray:
     """(S, S, 3) float32: colours of the person's own skin, shaded as the networks painted it."""
     size, small = len(photo), (SKIN_SIDE, SKIN_SIDE)
-    inner = cv2.erode(bare.astype(np.uint8), _disc(MARGIN * size))  # outlines are half something else
+    inner = cv2.erode(bare.astype(np.uint8), disc(MARGIN * size))  # outlines are half something else
     seen = cv2.resize((inner if inner.any() else bare).astype(np.float32), small, interpolation=cv2.INTER_AREA)
     colours, shown = (cv2.resize(p, small, interpolation=cv2.INTER_AREA).astype(np.float32) for p in (photo, painted))
     tone = np.broadcast_to(np.average(colours, axis=(0, 1), weights=seen), colours.shape).astype(np.float32)
@@ -120,13 +99,3 @@ def _mean(picture: np.ndarray, weight: np.ndarray, sigma: float) -> np.ndarray:
     blurred = cv2.GaussianBlur(picture * weight[..., None], (0, 0), sigma)
     blurred = blurred.reshape(picture.shape)
     return blurred / np.maximum(cv2.GaussianBlur(weight, (0, 0), sigma), 1e-4)[..., None]
-
-
-def _enlarged(mask: np.ndarray, size: int) -> np.ndarray:
-    """(s, s) bool -> (size, size) bool, with a smooth outline."""
-    return cv2.resize(mask.astype(np.float32), (size, size), interpolation=cv2.INTER_LINEAR) > 0.5
-
-
-def _disc(radius: float) -> np.ndarray:
-    side = 2 * max(1, round(radius)) + 1
-    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))

@@ -14,8 +14,6 @@ from tryon.preprocessing.plausibility import torso_length
 HIDDEN_VALUE = 127
 GARMENT_MARGIN = 0.08
 WAIST_ABOVE_HIPS = 0.2  # torso lengths
-TONE_SIDE = 128  # pixels at which light is compared
-TONE_LIMIT = 24  # of 255: a larger difference is no matter of light
 
 # Labels that are hidden for each category, and labels that are pasted back on top whatever the region covers.
 _HIDE = {
@@ -267,60 +265,3 @@ def frame_garment(
     seen = moved[:, 2] > 0
     moved[seen, :2] = (moved[seen, :2] - window[:2]) / window[2]
     return framed, moved, window
-
-
-def changed_region(hidden: np.ndarray, before: np.ndarray, garment: np.ndarray, category: str, size: int) -> np.ndarray:
-    """What of the photograph is replaced: what was worn there and what the new garment covers.
-
-    A network has to paint all that is hidden, but the wall, the arm or the trousers that the photograph shows and the
-    garment does not touch are better in the photograph than in any repetition.
-
-    Args:
-        hidden: (S, S) bool.
-        before: (S, S) uint8 parsing of the photograph.
-        garment: (T, T) float32 in [0, 1], how much of each pixel of the result is the new garment.
-        category: of the garment that is put on, one of `CATEGORIES`.
-        size: side of the mask in pixels.
-
-    Returns:
-        (size, size) float32 in [0, 1], soft at its edge; exactly 0 outside of the hidden region.
-    """
-    side = hidden.shape[0]
-    covered = cv2.resize(garment, (side, side), interpolation=cv2.INTER_AREA) > 0.5
-    reach = max(1, side // 100)
-    around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-    # Closing first: a fleck of garment that was taken for something else must not become a hole.
-    changed = (label_mask(before, TAKEN_OFF[category]) | covered).astype(np.uint8)
-    changed = cv2.morphologyEx(changed, cv2.MORPH_CLOSE, around, iterations=3)
-    bared = (cv2.dilate(changed * ~covered, around) > 0) & hidden
-    bared = cv2.resize(bared.astype(np.float32), (size, size), interpolation=cv2.INTER_LINEAR)
-    bared = np.clip(2 * cv2.GaussianBlur(bared, (0, 0), 1.2 * size / 256) - 1, 0, 1)
-    # The outline of the new garment is sharp: no more than its own soft edge is needed around it.
-    edge = np.ones((2 * (size // 512) + 1,) * 2, np.uint8)
-    garment = cv2.dilate(cv2.resize(garment, (size, size), interpolation=cv2.INTER_LINEAR), edge)
-    open_ = cv2.resize(hidden.astype(np.float32), (size, size), interpolation=cv2.INTER_LINEAR)
-    return np.maximum(bared, garment) * np.clip(2 * open_ - 1, 0, 1)
-
-
-def match_tone(result: np.ndarray, photo: np.ndarray, hidden: np.ndarray) -> np.ndarray:
-    """Give a result the photograph's light and colour cast, as far as it is told from what both of them show.
-
-    A network repeats what it was shown a little darker, warmer or paler; next to the photograph that would be a seam.
-
-    Args:
-        result: (S, S, 3) uint8 RGB.
-        photo: (S, S, 3) uint8 RGB, the same square of the photograph.
-        hidden: (s, s) bool: where the result is not to be like the photograph.
-
-    Returns:
-        (S, S, 3) uint8 RGB; far inside the hidden region equal to `result`.
-    """
-    small = (TONE_SIDE, TONE_SIDE)
-    hidden = cv2.resize(hidden.astype(np.float32), small, interpolation=cv2.INTER_AREA)
-    known = (hidden == 0).astype(np.float32)
-    shown, painted = (cv2.resize(p, small, interpolation=cv2.INTER_AREA).astype(np.float32) for p in (photo, result))
-    difference = np.clip(shown - painted, -TONE_LIMIT, TONE_LIMIT) * known[..., None]
-    reach = 0.04 * TONE_SIDE
-    offset = cv2.GaussianBlur(difference, (0, 0), reach) / (cv2.GaussianBlur(known, (0, 0), reach) + 0.05)[..., None]
-    offset = cv2.resize(offset, result.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    return np.clip(np.rint(result + offset), 0, 255).astype(np.uint8)

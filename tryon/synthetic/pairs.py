@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tryon.conditions import CATEGORIES
+from tryon.conditions import CATEGORIES, KINDS_OF_PICTURE
 from tryon.synthetic.dressing import (
     Dressed,
     Outfit,
@@ -38,7 +38,6 @@ from tryon.synthetic.shots import (
 )
 
 SPLITS = {"train": 0, "heldout": 1}
-KINDS_OF_PICTURE = ("worn", "ghost", "flat")
 _GARMENTS_PER_KIND = 40
 _FIRST_GARMENT = {"train": 0, "heldout": 1000}
 _KINDS = {name: [kind for kind, row in KINDS.items() if row.category == name] for name in CATEGORIES}

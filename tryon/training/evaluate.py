@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 import torch
 
-from tryon.conditions import CATEGORIES
+from tryon.conditions import CATEGORIES, KINDS_OF_PICTURE
 from tryon.images import to_tensor
 from tryon.preprocessing.annotation import annotate
 from tryon.synthetic.fabric import PATTERNS
@@ -40,7 +40,6 @@ from tryon.training.tables import FINISHED, OURS, difficulty_of_poses, gains, ta
 from tryon.zoo import load_pipeline
 
 SIZE = 256
-KINDS_OF_PICTURE = ("worn", "ghost", "flat")  # as in tryon.synthetic.pairs, which needs packages that this does not
 # What one recognises a garment by; every other pattern is "other".
 PRINTS = {"plain": "plain", "print": "logo", "text": "logo", "check": "check"}
 PRINTS |= {"stripes": "stripes", "vertical_stripes": "stripes"}

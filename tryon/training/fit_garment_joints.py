@@ -17,12 +17,11 @@ import cv2
 import numpy as np
 import torch
 
-from tryon.conditions import CATEGORIES
+from tryon.conditions import CATEGORIES, KINDS_OF_PICTURE
 from tryon.models.annotator import Annotator
 from tryon.preprocessing.garment import joints_of_outline, outline_cells
 from tryon.preprocessing.parsing import LABEL
 from tryon.preprocessing.pose import mirror_pose
-from tryon.synthetic.pairs import KINDS_OF_PICTURE
 from tryon.training.data import open_shards
 
 VARIANTS = 6  # changed copies of each outline that is fitted to

@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 import torch
 
-from tryon.conditions import CATEGORIES
+from tryon.conditions import CATEGORIES, KINDS_OF_PICTURE
 from tryon.images import Frame, InputError, read_image
 from tryon.models.annotator import Annotator
 from tryon.preprocessing.annotation import Annotation
@@ -31,7 +31,6 @@ from tryon.synthetic.shards import write_shard
 from tryon.training.folders import LAYOUTS, SPLITS, PairFiles, list_pairs, own_labels, read_joints, read_labels
 
 SHARD_PAIRS = 250
-WORN, LAID_OUT = 0, 2  # as in tryon.synthetic.pairs
 LEAST_SHARE = 0.02  # of the body that the garment covers
 _ANNOTATOR = Path(__file__).parents[1] / "weights" / "small" / "annotator"
 
@@ -81,7 +80,7 @@ def read_pair(files: PairFiles, annotator: torch.nn.Module, size: int) -> Photog
         garment_parsing=cv2.resize(garment_parsing, (size, size), interpolation=cv2.INTER_NEAREST),
         garment_pose=garment.pose.astype(np.float32),
         category=CATEGORIES.index(files.category),
-        kind=WORN if garment.worn else LAID_OUT,
+        kind=KINDS_OF_PICTURE.index("worn" if garment.worn else "flat"),
     )
 
 
