@@ -35,6 +35,7 @@ from tryon.web.layout import batch_panel, history_panel, picture_column, result_
 from tryon.web.sampler import DEFAULT, Sampler
 from tryon.web.sharing import COPY_LINK, query_of
 from tryon.web.texts import TRANSLATIONS as text
+from tryon.web.uploads import ADD_SENT_FILES, NOTE_UPLOADS
 from tryon.zoo import resident_pipeline
 
 QUEUE_SIZE = 16
@@ -81,6 +82,7 @@ def lay_out() -> SimpleNamespace:
         zip=batch.download,
         programs=programs,
         delete=delete,
+        sent=gr.JSON(visible=False),
         visit=gr.State(new_visit(), time_to_live=MAX_AGE, delete_callback=forget),
         picked=gr.State([]),
         mask=gr.State(),
@@ -160,7 +162,15 @@ def wire(ui: SimpleNamespace, do: Handlers, demo: gr.Blocks) -> None:
 
     sources = [ui.person, ui.garment, ui.garments]
     working = [done, seen, many]
-    ui.delete.click(do.delete, [ui.visit, *sources], [*sources, *emptied], cancels=working, **RAW, **PRIVATE)
+    ui.delete.click(
+        do.delete,
+        [ui.visit, *sources, ui.sent],
+        [*sources, *emptied],
+        cancels=working,
+        js=ADD_SENT_FILES,
+        **RAW,
+        **PRIVATE,
+    )
 
 
 def serve_programs(ui: SimpleNamespace, sampler: Sampler) -> None:
@@ -201,6 +211,7 @@ def launch(demo: gr.Blocks, **options: object) -> tuple[object, str, str]:
     return demo.launch(
         theme=THEME,
         css_paths=CSS,
+        head=NOTE_UPLOADS,
         i18n=text,
         ssr_mode=False,
         mcp_server=True,

@@ -345,12 +345,6 @@ def test_what_is_made_after_a_visit_was_deleted_does_not_stay():
     assert not late.exists()
 
 
-def test_what_the_page_sends_back_unasked_is_found_again(app_url: str, garment_file: Path):
-    with garment_file.open("rb") as file:
-        answer = httpx.post(f"{app_url}gradio_api/upload", files={"files": ("background.png", file)}, timeout=60)
-    assert answer.json() == [files.sent_back(str(garment_file), "background.png")]
-
-
 def test_deleting_a_visit_spares_what_is_not_a_visitors(person_file: Path):
     mine = files.new_file("mine.png")
     mine.write_bytes(b"x")

@@ -22,6 +22,11 @@ pytestmark = pytest.mark.skipif(
 )
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 375, "height": 812}
 WAIT = 120_000  # milliseconds, on a machine that may be busy with others
+UPLOAD_UNASKED = """() => {
+  const form = new FormData();
+  form.append("files", new Blob(["x"]), "unasked.png");
+  fetch("gradio_api/upload", { method: "POST", body: form });
+}"""  # as gradio's editor does
 HARMLESS = ("No draw texture found for layer",)  # gradio's editor says so whenever it is given a layer
 
 
@@ -140,6 +145,7 @@ def test_a_whole_visit(visit, size: dict, tmp_path: Path, person_file: Path, bro
     other.close()
 
     assert kept_files() - before
+    page.evaluate(UPLOAD_UNASKED)
     page.click("#delete")
     page.wait_for_selector("#waiting")
     page.wait_for_function("!document.querySelector('#person img')")

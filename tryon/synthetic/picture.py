@@ -1,5 +1,6 @@
 """Taking a picture: surfaces, camera and light in; pixels, labels and what was seen out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -175,7 +176,7 @@ def develop(linear: np.ndarray, size: int, exposure: float, grain: np.ndarray | 
 def take_picture(
     surfaces: list[Surface],
     camera: Camera,
-    light: Light,
+    light: Light | Sequence[Light],
     background: np.ndarray,
     size: int,
     quality: Quality,
@@ -188,7 +189,7 @@ def take_picture(
     Args:
         surfaces: what stands there.
         camera: who looks.
-        light: the lights.
+        light: the lights; of several, each with its own shadows, what they give is added up.
         background: (N, N, 3) float32 linear RGB, N = size * quality.supersampling.
         size: S, side of the picture.
         quality: samples per pixel and detail of the cloth.
@@ -219,13 +220,17 @@ def take_picture(
     open_sky = occlusion(np.minimum(fragments.depth, far), camera.extent)
     shadow_size = max(192, round(samples * quality.shadow_map))
     casters = [Caster(mesh.vertices, mesh.triangles, hides) for mesh, hides in zip(meshes, closed, strict=True)]
-    shadow = cast_shadows(casters, light.direction, shadow_size)
     threads = np.clip(samples / camera.extent / _THREADS_PER_DM / 2.5 - 1, 0, 1) if quality.weave else 0
     linear = np.array(background, np.float32, order="C")
     eye = tuple(float(c) for c in camera.position)
-    for surface, first, window in zip(surfaces, firsts, windows, strict=False):
-        material = surface.material(_THREAD_CONTRAST * threads)
-        shade(linear, fragments, window, int(first), surface.mesh, material, light, shadow, open_sky, eye)
+    materials = [surface.material(_THREAD_CONTRAST * threads) for surface in surfaces]
+    for number, one in enumerate((light,) if isinstance(light, Light) else light):
+        shadow = cast_shadows(casters, one.direction, shadow_size)
+        canvas = np.zeros_like(linear) if number else linear
+        for mesh, material, first, window in zip(meshes, materials, firsts, windows, strict=False):
+            shade(canvas, fragments, window, int(first), mesh, material, one, shadow, open_sky, eye)
+        if number:
+            linear += canvas
     seen = fragments.strided(quality.supersampling)
     labels = [np.broadcast_to(np.asarray(s.label, np.uint8), len(s.triangles)) for s in surfaces]
     labels = np.append(np.concatenate(labels), np.uint8(0))  # the last is what -1 shows: nothing

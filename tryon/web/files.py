@@ -2,13 +2,11 @@
 
 import asyncio
 import contextlib
-import hashlib
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
-from gradio.processing_utils import hash_seed
 from gradio.utils import get_upload_folder, is_static_file
 from PIL import Image
 
@@ -98,11 +96,6 @@ def keep_mask(mask: Image.Image, name: str = "region") -> str:
     path = new_file(f"{name}.png")
     mask.save(path)
     return str(path)
-
-
-def sent_back(path: str, name: str) -> str:
-    """Where gradio puts a copy of a file that the page uploads again under this name."""
-    return str(folder() / hashlib.sha256(hash_seed + Path(path).read_bytes()).hexdigest() / name)
 
 
 def delete(paths: Iterable[str | None]) -> int:

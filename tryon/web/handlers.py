@@ -12,7 +12,7 @@ from PIL import Image
 
 from tryon.web import seen
 from tryon.web.endpoints import keep_batch, run_batch
-from tryon.web.files import delete, keep_mask, keep_result, keep_view, path_of, read_layer, read_upload, sent_back
+from tryon.web.files import delete, keep_mask, keep_result, keep_view, path_of, read_layer, read_upload
 from tryon.web.layout import captioned
 from tryon.web.sampler import MAX_SEED, Request, Sampler, readable_errors, served_names, stages_of
 from tryon.web.sharing import example, example_files, linked_files, restores_a_page, settings_of
@@ -347,8 +347,6 @@ class Handlers:
             "composite": None,
         }
         keep(visit, kept["background"], *kept["layers"])
-        # The editor uploads what it was given, and tells only of what it was asked for.
-        keep(visit, sent_back(kept["background"], "background.png"), sent_back(kept["layers"][0], "layer_0.png"))
         return kept
 
     def grown(self, visit: dict, person: dict, percent: float) -> dict:
@@ -403,10 +401,20 @@ class Handlers:
         }
 
     def delete(
-        self, visit: dict, person: dict | None, garment: dict | None, many: list | None, http: gr.Request
+        self,
+        visit: dict,
+        person: dict | None,
+        garment: dict | None,
+        many: list | None,
+        sent: list[str] | None,
+        http: gr.Request,
     ) -> dict:
-        """Delete every file of this visit, stop what is being made for it, and empty the page."""
+        """Delete every file of this visit, stop what is being made for it, and empty the page.
+
+        `sent` lists all that the page ever uploaded.
+        """
         self.sampler.stop(http.session_hash)
+        keep(visit, *(path for path in sent or [] if isinstance(path, str)))
         gone = forget(self.remember(visit, person, garment, many))
         gr.Info(messages(http)["deleted"].format(gone))
         return self.empty() | dict.fromkeys((self.ui.person, self.ui.garment, self.ui.garments))
