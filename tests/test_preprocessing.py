@@ -43,7 +43,7 @@ from tryon.preprocessing.segmentation import segment_garment
 from tryon.replaced import changed_region, match_tone, taken_off
 from tryon.training.annotator_data import Augmented, open_shards
 from tryon.training.fit_garment_kind import CATEGORY, fit
-from tryon.training.train_annotator import SIGMA, Run, main, target_heatmaps
+from tryon.training.train_annotator import SIGMA, Run, main, overlap_loss, target_heatmaps
 
 ROOT = Path(__file__).parent.parent
 SHIPPED = ROOT / "tryon" / "weights" / "small" / "annotator"
@@ -117,6 +117,20 @@ def test_joints_at_the_border_stay_inside_the_frame():
     assert (found[:, :2] >= 0).all()
     assert (found[:, :2] < 1).all()
     assert np.abs(found[:4, :2] - poses[0, :4, :2]).max() < 1 / 64
+
+
+def test_a_small_label_counts_as_much_as_a_large_one():
+    """Missing a hand of four pixels costs what missing a wall of half the picture does."""
+    labels = torch.zeros(1, 16, 16, dtype=torch.long)
+    labels[:, 8:], labels[:, :2, :2] = 1, 2
+
+    def loss(missed: int | None) -> float:
+        seen = torch.where(labels == missed, 3, labels) if missed is not None else labels
+        return float(overlap_loss(50 * torch.nn.functional.one_hot(seen, 5).permute(0, 3, 1, 2).float(), labels))
+
+    assert loss(None) == pytest.approx(0, abs=1e-4)
+    assert loss(2) == pytest.approx(loss(1), abs=1e-3)
+    assert loss(2) == pytest.approx(1 / 3, abs=1e-3)
 
 
 def test_mirrored_pose_is_the_pose_of_the_mirrored_picture():

@@ -34,6 +34,17 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--num-inference-steps", type=int, help="of each stage; default: the checkpoint's own")
     parser.add_argument("--guidance-scale", type=float, help="default: the checkpoint's own")
     parser.add_argument("--checkpoint", default="small", help="name, folder or org/repo@commit (default: small)")
+    others = "in place of the checkpoint's own; WEIGHTS is a folder, a file, or org/repo@commit"
+    parser.add_argument(
+        "--pose-detector",
+        metavar="NAME[=WEIGHTS]",
+        help=f"openpose, vitpose or mediapipe, to find joints {others}",
+    )
+    parser.add_argument(
+        "--human-parser",
+        metavar="NAME=WEIGHTS",
+        help="schp, segformer-clothes or fashn-human-parser, to label people's pixels, likewise",
+    )
     options = parser.parse_args(arguments)
     if not -1 <= options.seed <= MAX_SEED:
         parser.error(f"--seed must be -1 or from 0 to {MAX_SEED}.")
@@ -54,17 +65,21 @@ def dress(options: argparse.Namespace) -> dict:
     Raises:
         ValueError: an unusable picture or option, in words for the user.
         OSError: a file that cannot be read or written.
+        ImportError: a library that an option needs is not installed.
     """
     import torch  # after the arguments are known to be good: it takes seconds
 
     from tryon.images import read_image
     from tryon.metadata import save_result
+    from tryon.preprocessing.sources import use_others
     from tryon.zoo import load_pipeline
 
     person_image = read_image(options.person_image)
     garment_image = read_image(options.garment_image)
     seed = options.seed if options.seed >= 0 else random.randint(0, MAX_SEED)
-    output = load_pipeline(options.checkpoint)(
+    pipeline = load_pipeline(options.checkpoint)
+    use_others(pipeline, options.pose_detector, options.human_parser)
+    output = pipeline(
         person_image,
         garment_image,
         category=options.category,
@@ -87,7 +102,7 @@ def main(arguments: list[str] | None = None) -> int:
         if batch_command.is_batch(options):
             return batch_command.run(options)
         info = dress(options)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ImportError) as error:
         print(error, file=sys.stderr)
         return 2
     print(json.dumps({**info, "output": str(options.output)}))

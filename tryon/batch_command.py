@@ -29,27 +29,32 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         ValueError: an empty folder, or a checkpoint that cannot be loaded.
         OSError: the output folder cannot be written.
+        ImportError: a library that an option needs is not installed.
     """
     persons, garments = pictures(options.person_image), pictures(options.garment_image)
     options.output.mkdir(parents=True, exist_ok=True)
     settings = {name: getattr(options, name) for name in ("category", "num_inference_steps", "guidance_scale")}
-    done = finished(options.output, options, settings)
+    others = {name: getattr(options, name) for name in ("pose_detector", "human_parser")}
+    asked = settings | {name: value for name, value in others.items() if value is not None}
+    done = finished(options.output, options, asked)
     left = [pair for pair in product(persons, garments) if tuple(map(str, pair)) not in done]
     if not left:
         return 0
 
     from tqdm import tqdm  # these take seconds, and the folders are known to be good now
 
+    from tryon.preprocessing.sources import use_others
     from tryon.zoo import load_pipeline
 
     pipeline, failures = load_pipeline(options.checkpoint), 0
+    use_others(pipeline, **others)
     pipeline.set_progress_bar_config(disable=True)
     with (options.output / MANIFEST).open("a", encoding="utf-8") as manifest:
         if manifest.tell():
             manifest.write("\n")  # after the torn line of a killed run; empty lines are skipped
         for person, garment in tqdm(left, unit="picture", initial=len(done), total=len(done) + len(left)):
             seed = options.seed if options.seed >= 0 else random.randint(0, MAX_SEED)
-            row = {"person": str(person), "garment": str(garment), "checkpoint": options.checkpoint, "asked": settings}
+            row = {"person": str(person), "garment": str(garment), "checkpoint": options.checkpoint, "asked": asked}
             try:
                 output = options.output / f"{person.stem}--{garment.stem}.png"
                 row |= {"seed": seed, "output": output.name, **dress(pipeline, person, garment, output, seed, settings)}
@@ -97,7 +102,7 @@ def pictures(path: str) -> list[Path]:
     return found
 
 
-def finished(output: Path, options: argparse.Namespace, settings: dict) -> set[tuple[str, str]]:
+def finished(output: Path, options: argparse.Namespace, asked: dict) -> set[tuple[str, str]]:
     """Pairs (person, garment) that the manifest lists as made with these settings, and whose picture exists."""
     done = set()
     if not (output / MANIFEST).is_file():
@@ -107,7 +112,7 @@ def finished(output: Path, options: argparse.Namespace, settings: dict) -> set[t
             row = json.loads(line)
         except ValueError:  # the last line of a killed run
             continue
-        same = row["asked"] == settings and row["checkpoint"] == options.checkpoint
+        same = row["asked"] == asked and row["checkpoint"] == options.checkpoint
         same = same and options.seed in (-1, row.get("seed"))
         if same and "output" in row and "error" not in row and (output / row["output"]).is_file():
             done.add((row["person"], row["garment"]))

@@ -25,7 +25,7 @@ from tryon.models.efficient_unet import EfficientUNet
 from tryon.models.parallel_unet import ParallelUNet, ParallelUNetOutput
 from tryon.preprocessing import Prepared, Preprocessor
 from tryon.preprocessing.annotation import INPUT_SIDE, annotate
-from tryon.preprocessing.parsing import LABEL
+from tryon.preprocessing.parsing import LABEL, HumanParser
 from tryon.preprocessing.person import border_colour
 from tryon.preprocessing.pose import PoseDetector
 from tryon.replaced import changed_region, match_tone, taken_off
@@ -71,6 +71,8 @@ class TryOnPipeline(TryOnCall, DiffusionPipeline):
     scheduler: SchedulerMixin
     pose_detector: PoseDetector | None = None
     """Finds the joints of people instead of the annotator; see `tryon.preprocessing.pose_detectors`."""
+    human_parser: HumanParser | None = None
+    """Labels the pixels of people instead of the annotator; see `tryon.preprocessing.human_parsers`."""
 
     def __init__(
         self,
@@ -101,7 +103,8 @@ class TryOnPipeline(TryOnCall, DiffusionPipeline):
     def _prepare(self, person: Image.Image, garment: Image.Image, category: str, mask: Image.Image | None) -> Prepared:
         """The paper's conditions."""
         size = self.sr256_unet.config.sample_size
-        return Preprocessor(self.annotator, self.pose_detector)(person, garment, category, size, mask)
+        preprocessor = Preprocessor(self.annotator, self.pose_detector, self.human_parser)
+        return preprocessor(person, garment, category, size, mask)
 
     def _show(self, prepared: list[Prepared]) -> list[Image.Image]:
         return _pictures(torch.cat([p.conditions.agnostic for p in prepared]))

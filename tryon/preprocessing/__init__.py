@@ -20,6 +20,7 @@ from tryon.preprocessing.agnostic import (
 from tryon.preprocessing.checks import doubts, why_nobody
 from tryon.preprocessing.garment import Garment, read_garment
 from tryon.preprocessing.mask import hide_masked, read_mask
+from tryon.preprocessing.parsing import HumanParser
 from tryon.preprocessing.person import FILL, find_person, read_person
 from tryon.preprocessing.pose import PoseDetector
 
@@ -62,11 +63,19 @@ class Preprocessor:
     Args:
         annotator: an `Annotator`: finds joints and labels pixels.
         pose_detector: finds the joints of people instead of the annotator, from `load_pose_detector`.
+        human_parser: labels the pixels of people instead of the annotator, from `load_human_parser`; garments laid out
+            are left to the annotator.
     """
 
-    def __init__(self, annotator: torch.nn.Module, pose_detector: PoseDetector | None = None) -> None:
+    def __init__(
+        self,
+        annotator: torch.nn.Module,
+        pose_detector: PoseDetector | None = None,
+        human_parser: HumanParser | None = None,
+    ) -> None:
         self.annotator = annotator
         self.pose_detector = pose_detector
+        self.human_parser = human_parser
 
     def __call__(
         self,
@@ -99,10 +108,9 @@ class Preprocessor:
         found = find_person(self.annotator, person_image)
         if found is None:
             raise InputError(why_nobody(self.annotator, person_image))
-        garment = read_garment(self.annotator, garment_image, category, pose_detector=self.pose_detector)
-        person = read_person(
-            self.annotator, person_image, garment.category, size, found=found, pose_detector=self.pose_detector
-        )
+        others = {"pose_detector": self.pose_detector, "human_parser": self.human_parser}
+        garment = read_garment(self.annotator, garment_image, category, **others)
+        person = read_person(self.annotator, person_image, garment.category, size, found=found, **others)
         person = replace(person, parsing=split_dress(person.parsing, person.pose, garment.category))
         agnostic, hidden = make_agnostic(person.square, person.parsing, person.pose, garment.category)
         cut = cut_out_garment(garment.image, garment.parsing, garment.category)

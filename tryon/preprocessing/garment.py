@@ -11,7 +11,7 @@ from tryon.conditions import CATEGORIES
 from tryon.images import Frame, InputError
 from tryon.preprocessing.annotation import INPUT_SIDE, Annotation, annotate, main_figure
 from tryon.preprocessing.garment_kind import category_votes, likely_category
-from tryon.preprocessing.parsing import GARMENTS, LABEL, label_mask
+from tryon.preprocessing.parsing import GARMENTS, LABEL, HumanParser, label_mask
 from tryon.preprocessing.person import FILL, border_colour, is_person, read_person
 from tryon.preprocessing.pose import PoseDetector
 from tryon.preprocessing.segmentation import refine_mask, segment_garment
@@ -61,6 +61,7 @@ def read_garment(
     category: str = "auto",
     *,
     pose_detector: PoseDetector | None = None,
+    human_parser: HumanParser | None = None,
 ) -> Garment:
     """Outline the garment of a photograph and find its joints.
 
@@ -69,6 +70,7 @@ def read_garment(
         image: RGB photograph.
         category: "auto", or the one of `CATEGORIES` that is wanted.
         pose_detector: finds the joints of a wearer instead of the annotator.
+        human_parser: labels the pixels of a wearer instead of the annotator.
 
     Returns:
         `Garment`.
@@ -80,7 +82,7 @@ def read_garment(
     seen = annotate(annotator, [whole.crop(image, INPUT_SIDE, FILL)])[0]
     if not is_person(seen, strict=True):  # folds and buttons make faces
         return _laid_out(annotator, image, category)
-    return _worn(annotator, image, category, (whole, seen), pose_detector)
+    return _worn(annotator, image, category, (whole, seen), pose_detector, human_parser)
 
 
 def _worn(
@@ -89,6 +91,7 @@ def _worn(
     category: str,
     found: tuple[Frame, Annotation],
     pose_detector: PoseDetector | None,
+    human_parser: HumanParser | None,
 ) -> Garment:
     warnings, asked = [], category != "auto"
     if not asked:
@@ -98,7 +101,8 @@ def _worn(
         if not any(areas.values()):
             raise InputError(NO_GARMENT)
         category = max(areas, key=areas.__getitem__)
-    person = read_person(annotator, image, category, PICTURE_SIDE, found=found, pose_detector=pose_detector)
+    others = {"pose_detector": pose_detector, "human_parser": human_parser}
+    person = read_person(annotator, image, category, PICTURE_SIDE, found=found, **others)
     parsing, labels = person.parsing, (category,)
     body = int((parsing > 0).sum())
     if label_mask(parsing, labels).sum() < 0.02 * body:

@@ -1,6 +1,11 @@
 """Human parsing: the one label list of the project, and groups of labels by what they are for."""
 
+from collections.abc import Callable
+
 import numpy as np
+
+HumanParser = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""(S, S, 3) uint8 RGB of a person, and the annotator's (15, S, S) float32 probabilities of it -> better ones."""
 
 LABELS = (
     "background",

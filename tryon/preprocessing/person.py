@@ -1,6 +1,6 @@
 """Find the person in a photograph and frame them as the networks have learnt to see people."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -9,7 +9,7 @@ from PIL import Image
 from tryon.images import Frame, InputError
 from tryon.preprocessing.agnostic import TAKEN_OFF
 from tryon.preprocessing.annotation import INPUT_SIDE, Annotation, annotate, main_figure
-from tryon.preprocessing.parsing import HEAD, LABEL, label_mask
+from tryon.preprocessing.parsing import HEAD, LABEL, HumanParser, label_mask
 from tryon.preprocessing.plausibility import body_reach, plausible_pose, torso_length
 from tryon.preprocessing.pose import KEYPOINT, PoseDetector
 from tryon.preprocessing.refinement import (
@@ -157,6 +157,7 @@ def read_person(
     *,
     found: tuple[Frame, Annotation] | None = None,
     pose_detector: PoseDetector | None = None,
+    human_parser: HumanParser | None = None,
 ) -> Found:
     """Labels and joints of the person in a photograph, in the frame that suits the category.
 
@@ -167,6 +168,7 @@ def read_person(
         size: side of the parsing in pixels.
         found: what `find_person` returned for this picture, if that is known already.
         pose_detector: finds the joints instead of the annotator.
+        human_parser: labels the pixels instead of the annotator.
 
     Returns:
         `Found`.
@@ -188,6 +190,9 @@ def read_person(
         pose = plausible_pose(with_missing(closer.pose, found[1].pose, found[0], frame))
     else:
         pose = pose_detector(frame.crop(image, 2 * INPUT_SIDE, fill))
+    if human_parser is not None:
+        large = frame.crop(image, 2 * INPUT_SIDE, fill)
+        closer = replace(closer, probabilities=human_parser(large, closer.scaled(2 * INPUT_SIDE)))
     square = frame.crop(image, size, fill)
     probabilities = closer.scaled(size)
     reach, likely = body_reach(pose, size), probabilities[LABEL["background"]] < 0.5

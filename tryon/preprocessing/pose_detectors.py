@@ -4,8 +4,7 @@ Nothing here is imported before it is chosen. `load_pose_detector("vitpose", fol
 `TryOnPipeline.pose_detector` take.
 """
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ import torch
 
 from tryon.compatibility import define_missing_operators
 from tryon.preprocessing.pose import KEYPOINTS, PoseDetector
+from tryon.preprocessing.sources import check_pinned, weights_folder
 
 COCO_ROWS = (0, -1, 6, 8, 10, 5, 7, 9, 12, 14, 16, 11, 13, 15, 2, 1, 4, 3)
 """Row of COCO's 17 keypoints for each of `KEYPOINTS`; -1 is the neck, halfway between the shoulders."""
@@ -42,7 +42,8 @@ def openpose(weights: str | Path, revision: str | None = None, device: str | tor
     else:
         from huggingface_hub import hf_hub_download
 
-        path = Path(hf_hub_download(str(weights), name, revision=_commit(weights, revision)))
+        check_pinned(weights, revision)
+        path = Path(hf_hub_download(str(weights), name, revision=revision))
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist.")
     define_missing_operators()
@@ -85,9 +86,9 @@ def vitpose(
         from transformers import VitPoseForPoseEstimation, VitPoseImageProcessor
     except ImportError as error:
         raise ImportError("ViTPose needs transformers; run `pip install transformers` and start again.") from error
-    source = {} if Path(weights).is_dir() else {"revision": _commit(weights, revision)}
-    processor = VitPoseImageProcessor.from_pretrained(weights, **source)
-    model = VitPoseForPoseEstimation.from_pretrained(weights, use_safetensors=True, **source).to(device).eval()
+    folder = weights_folder(weights, revision, ["config.json", "preprocessor_config.json", "model.safetensors"])
+    processor = VitPoseImageProcessor.from_pretrained(folder)
+    model = VitPoseForPoseEstimation.from_pretrained(folder, use_safetensors=True).to(device).eval()
 
     def detect(image: np.ndarray) -> np.ndarray:
         height, width = image.shape[:2]
@@ -102,30 +103,69 @@ def vitpose(
     return detect
 
 
-def mediapipe(threshold: float = 0.5) -> PoseDetector:
-    """BlazePose of MediaPipe (Apache-2.0), with the model that its package brings; releases before 0.10.30 have it.
+def mediapipe(weights: str | Path | None = None, threshold: float = 0.5) -> PoseDetector:
+    """BlazePose of MediaPipe, Apache-2.0.
 
     Args:
+        weights: a model file such as `pose_landmarker_full.task`; None takes the one that releases of the package
+            before 0.10.30 bring.
         threshold: joints less visible than this count as missing.
 
     Raises:
-        ImportError: no such release of mediapipe is installed.
+        ImportError: mediapipe is not installed, or brings no model and none is given.
+        FileNotFoundError: there is no such model file.
     """
-    try:
-        from mediapipe.python.solutions.pose import Pose
-    except ImportError as error:
-        raise ImportError("MediaPipe's pose needs mediapipe 0.10.21; install that and start again.") from error
+    if weights is None:
+        marks = _bundled_landmarker()
+    elif Path(weights).is_file():
+        marks = _landmarker(Path(weights))
+    else:
+        raise FileNotFoundError(f"There is no model file {weights}.")
 
     def detect(image: np.ndarray) -> np.ndarray:
-        with Pose(static_image_mode=True, model_complexity=1) as model:  # keeps state, so one for each picture
-            landmarks = model.process(np.ascontiguousarray(image)).pose_landmarks
-        if landmarks is None:
+        landmarks = marks(np.ascontiguousarray(image))
+        if not landmarks:
             return np.zeros((len(KEYPOINTS), 3), np.float32)
         height, width = image.shape[:2]
-        joints = np.array([(point.x * width, point.y * height, point.visibility) for point in landmarks.landmark])
+        joints = np.array([(point.x * width, point.y * height, point.visibility) for point in landmarks])
         return _reordered(joints, BLAZEPOSE_ROWS, image, threshold)
 
     return detect
+
+
+def _bundled_landmarker() -> Callable[[np.ndarray], Sequence]:
+    """Landmarks by the older interface of MediaPipe, which has a model with it."""
+    try:
+        from mediapipe.python.solutions.pose import Pose
+    except ImportError as error:
+        raise ImportError(
+            "MediaPipe's pose needs mediapipe, and a model file of it as weights; only mediapipe 0.10.21 and earlier "
+            "bring one."
+        ) from error
+    model = Pose(static_image_mode=True, model_complexity=1)
+
+    def mark(image: np.ndarray) -> Sequence:
+        found = model.process(image).pose_landmarks
+        return found.landmark if found else ()
+
+    return mark
+
+
+def _landmarker(path: Path) -> Callable[[np.ndarray], Sequence]:
+    """Landmarks by the interface of MediaPipe that all its releases of today have."""
+    try:
+        from mediapipe import Image, ImageFormat
+        from mediapipe.tasks.python import BaseOptions, vision
+    except ImportError as error:
+        raise ImportError("MediaPipe's pose needs mediapipe; run `pip install mediapipe` and start again.") from error
+    options = vision.PoseLandmarkerOptions(base_options=BaseOptions(model_asset_path=str(path)))
+    model = vision.PoseLandmarker.create_from_options(options)
+
+    def mark(image: np.ndarray) -> Sequence:
+        people = model.detect(Image(image_format=ImageFormat.SRGB, data=image)).pose_landmarks
+        return people[0] if people else ()
+
+    return mark
 
 
 POSE_DETECTORS: dict[str, Callable[..., PoseDetector]] = {
@@ -145,12 +185,6 @@ def load_pose_detector(name: str, *arguments: object, **settings: object) -> Pos
     if name not in POSE_DETECTORS:
         raise ValueError(f"Unknown pose detector {name!r}; choose one of {', '.join(POSE_DETECTORS)}.")
     return POSE_DETECTORS[name](*arguments, **settings)
-
-
-def _commit(weights: str | Path, revision: str | None) -> str:
-    if not re.fullmatch("[0-9a-f]{40}", revision or ""):
-        raise ValueError(f"{weights} is no folder; for a repository on the Hub give the commit to use as revision.")
-    return revision
 
 
 def _reordered(joints: np.ndarray, rows: tuple[int, ...], image: np.ndarray, threshold: float) -> np.ndarray:
