@@ -200,6 +200,8 @@ def read_person(
         reach = np.ones_like(reach)
     parsing = outlined(probabilities, reach, square)
     figure = main_figure(parsing)
+    if not figure.mask.any():
+        raise InputError(NOBODY)
     parsing[~figure.mask] = LABEL["background"]
     parsing = head_wears_no_clothes(sleeves_are_no_skin(parsing, square), pose)
     parsing = one_piece_or_two(parsing, probabilities, square)
