@@ -22,7 +22,7 @@ from tryon.preprocessing.garment_kind import COEFFICIENTS, FEATURES, likely_cate
 from tryon.preprocessing.parsing import LABEL, LABELS, colour_parsing, label_areas, label_mask
 from tryon.preprocessing.parsing import MIRRORED as MIRRORED_LABELS
 from tryon.preprocessing.person import border_colour, read_person
-from tryon.preprocessing.plausibility import ASSUMED, body_reach, plausible_pose, seen_from_behind
+from tryon.preprocessing.plausibility import ASSUMED, body_reach, plausible_pose, seen_from_behind, torso_length
 from tryon.preprocessing.pose import (
     KEYPOINT,
     KEYPOINTS,
@@ -631,6 +631,35 @@ def test_doubts_have_their_sentences(preprocessor):
         assert [words in sentence for sentence in doubts(photo, other, "upper")] == [True], words
     assert "dark" in doubts(dim, person, "upper")[0]
     assert "feet" in doubts(photo, dataclasses.replace(person, parsing=person.parsing * 0), "dress")[0]
+
+
+def test_somebody_who_sits_is_told_of(preprocessor):
+    photo = read_image(next(path for path in PERSONS if "striped_tee" in path.stem))
+    person = read_person(preprocessor.annotator, photo, "lower", 256)
+    assert doubts(photo, person, "lower") == []
+    seated = person.pose.copy()
+    seated[[9, 12], 1] = seated[[8, 11], 1].mean() + 0.1 * torso_length(seated)
+    hidden = person.pose.copy()
+    hidden[[9, 10, 12, 13]] = 0
+    for pose in (seated, hidden):
+        assert "seated" in doubts(photo, dataclasses.replace(person, pose=pose), "lower")[0]
+    assert doubts(photo, dataclasses.replace(person, pose=seated), "upper") == []
+
+
+def test_bottoms_need_legs(preprocessor):
+    """A photograph that ends just below the hips is no place for trousers; one with the thighs is."""
+    photo = read_image(next(path for path in PERSONS if "striped_tee" in path.stem))
+    person = read_person(preprocessor.annotator, photo, "lower", 256)
+    hips = person.pose[[8, 11], 1].mean()
+
+    def cut(below: float) -> Image.Image:
+        """The photograph down to so many torso lengths below the hips."""
+        bottom = person.frame.top + (hips + below * torso_length(person.pose)) * person.frame.side
+        return photo.crop((0, 0, photo.width, round(bottom)))
+
+    with pytest.raises(InputError, match="legs are not visible"):
+        read_person(preprocessor.annotator, cut(0.3), "lower", 256)
+    assert read_person(preprocessor.annotator, cut(0.8), "lower", 256).pose[[8, 11], 2].all()
 
 
 def test_a_category_that_contradicts_the_garment_is_followed_with_a_word(preprocessor):

@@ -14,7 +14,7 @@ from skimage.metrics import structural_similarity
 
 from tryon.conditions import CATEGORIES
 from tryon.preprocessing.agnostic import TAKEN_OFF
-from tryon.preprocessing.parsing import label_mask
+from tryon.preprocessing.parsing import LABEL, label_mask
 from tryon.training.baselines import mean_colour, pasted_by_torso, warped_by_spline
 from tryon.training.metrics import (
     colour_error,
@@ -30,6 +30,7 @@ from tryon.synthetic.render import plan_shards, render_dataset
 from tryon.training.cascades import Cascade, finished, with_networks
 from tryon.training.data import CropDataset, PairDataset, batches, collate, collate_crops
 from tryon.training.evaluate import evaluate, measure
+from tryon.training.laid_out import random_layout
 from tryon.training.objective import Objective, ssim_map
 from tryon.training.recipes import recipe_for
 from tryon.training.train import make_model, parse_arguments, train
@@ -66,6 +67,48 @@ def test_flow_points_at_the_same_cloth(shards):
     aligned = (fetched - target).abs()[seen].mean()
     shuffled = (fetched.roll(1, 0) - target).abs()[seen & seen.roll(1, 0)].mean()
     assert aligned < 0.5 * shuffled
+
+
+def test_flow_points_at_the_same_cloth_of_a_garment_laid_out(shards):
+    dataset, errors = PairDataset(shards, 128, augment=False), []
+    for i in range(len(dataset)):
+        row = dataset.row(i)
+        category = CATEGORIES[row["category"]]
+        outline = row["garment_parsing"] == LABEL[category]
+        layout = random_layout(outline, row["garment_pose"], category, np.random.default_rng(i))
+        if layout is None:
+            continue
+        seen = row["flow"][..., 2] > 0.5
+        places = row["flow"][seen, :2].astype(np.float64)
+        laid, _ = layout.pictures(row["garment_image"], row["garment_parsing"], LABEL[category])
+        before, after = (
+            picture[tuple(np.clip(at * 128, 0, 127).astype(int).T[::-1])].astype(float)
+            for picture, at in ((row["garment_image"], places), (laid, layout.places(places)))
+        )
+        errors.append(np.abs(before - after).mean())
+        pose = layout.pose(row["garment_pose"])
+        joints = [joint for joint in (1, 8, 11) if pose[joint, 2] > 0]
+        moved = layout.places(row["garment_pose"][joints, :2].astype(np.float64))
+        np.testing.assert_allclose(pose[joints, :2], moved, atol=1e-5)
+    assert len(errors) > 4
+    assert np.mean(errors) < 12  # of 255; cloth elsewhere is off by several times that
+
+
+def test_garments_laid_out_have_straighter_sides_and_stay_in_the_picture():
+    y, x = np.mgrid[:128, :128] / 128
+    outline = (np.abs(x - 0.5) < 0.18 + 0.09 * np.cos(4 * np.pi * (y - 0.3))) & (y > 0.2) & (y < 0.9)
+    pose = np.zeros((18, 3), np.float32)
+    pose[[1, 2, 5, 8, 11]] = [[0.5, 0.2, 1], [0.36, 0.22, 1], [0.64, 0.22, 1], [0.42, 0.65, 1], [0.58, 0.65, 1]]
+    picture = np.zeros((128, 128, 3), np.uint8)
+    straighter = []
+    for seed in range(20):
+        layout = random_layout(outline, pose, "upper", np.random.default_rng(seed))
+        laid = layout.pictures(picture, outline.astype(np.uint8), 1)[1] > 0
+        assert not laid[[0, -1]].any()
+        assert not laid[:, [0, -1]].any()
+        widths = [np.sort(shape.sum(1)[shape.any(1)])[[2, -2]] for shape in (outline, laid)]
+        straighter.append(widths[1][0] / widths[1][1] - widths[0][0] / widths[0][1])
+    assert np.mean(straighter) > 0.05
 
 
 def test_mirrored_samples_are_true_mirrors(shards):

@@ -31,6 +31,7 @@ FILL = (127, 127, 127)
 NOBODY = "No person was found in this photo; please use one that shows a person from the front, at least head to hips."
 NO_SHOULDERS = "The upper body is not visible in this photo; please use one that shows the person from head to hips."
 NO_LEGS = "The legs are not visible in this photo; please use one that shows the person from head to feet."
+LEAST_THIGH = 0.5  # torso lengths below the hips that must be in the photograph
 
 
 @dataclass(frozen=True)
@@ -207,12 +208,26 @@ def read_person(
     parsing = one_piece_or_two(parsing, probabilities, square)
     parsing = edges_by_colour(parsing, square, TAKEN_OFF[category])
     seen = {name for name, row in KEYPOINT.items() if pose[row, 2] > 0}
-    if category == "lower" and not seen & {"left_hip", "right_hip", "left_knee", "right_knee"}:
+    if category == "lower" and not legs_are_seen(pose, (image.height - frame.top) / frame.side):
         raise InputError(NO_LEGS)
     if category != "lower" and not seen & {"left_shoulder", "right_shoulder"}:
         raise InputError(NO_SHOULDERS)
     others = max(figure.others, main_figure(found[1].parsing(128)).others)
     return Found(frame, closer, square, parsing, pose, others)
+
+
+def legs_are_seen(pose: np.ndarray, bottom: float) -> bool:
+    """Whether there is anything to put trousers on: a knee, or much of the thighs.
+
+    Args:
+        pose: (18, 3) float32.
+        bottom: y of the photograph's lower edge in the same units.
+    """
+    if (pose[[KEYPOINT["left_knee"], KEYPOINT["right_knee"]], 2] > 0).any():
+        return True
+    hips = pose[[KEYPOINT["left_hip"], KEYPOINT["right_hip"]]]
+    hips = hips[hips[:, 2] > 0, 1]
+    return len(hips) > 0 and min(bottom, 1) - hips.mean() > LEAST_THIGH * torso_length(pose)
 
 
 def with_missing(pose: np.ndarray, other: np.ndarray, seen_in: Frame, frame: Frame) -> np.ndarray:

@@ -11,11 +11,12 @@ import cv2
 import numpy as np
 import torch
 
-from tryon.conditions import CATEGORIES, Conditions
+from tryon.conditions import CATEGORIES, KINDS_OF_PICTURE, Conditions
 from tryon.images import to_tensor
 from tryon.preprocessing.agnostic import cut_out_garment, frame_garment, make_agnostic
 from tryon.preprocessing.parsing import LABEL, SKIN, label_mask
 from tryon.preprocessing.pose import MIRRORED as MIRRORED_JOINTS
+from tryon.training.laid_out import random_layout
 
 FIELDS = (
     "image",
@@ -30,6 +31,7 @@ FIELDS = (
 # What only a renderer knows: photographs show one garment, and nobody knows where its cloth came from.
 RENDERED_FIELDS = ("before_image", "before_parsing", "flow", "pattern")
 FLOW_SIZE = 64
+LAID_OUT = 0.7  # of the garments that are not worn are shown as on a table
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,8 @@ class PairDataset(torch.utils.data.Dataset):
     Args:
         folder: folder of shards; unfinished ones (`*.tmp`) are left out.
         size: side of the pictures that are returned.
-        augment: mirror, recolour the garment and vary the hidden region. Off, the same index is the same sample.
+        augment: mirror, recolour the garment, lay it out, and vary the hidden region. Off, the same index is the same
+            sample.
         seed: of the augmentation; together with the epoch and the index it decides every draw.
 
     Raises:
@@ -155,6 +158,8 @@ class PairDataset(torch.utils.data.Dataset):
         category = CATEGORIES[int(row["category"])]
         if self.augment:
             _recolour(row, category, rng)
+            if row["kind"] != KINDS_OF_PICTURE.index("worn") and rng.random() < LAID_OUT:
+                _lay_out(row, category, rng)
         image, parsing = _resized(row["image"], row["parsing"], self.size)
         margin = rng.uniform(0.06, 0.2) if self.augment else 0.1
         # What is hidden follows from what was worn before, as in use; were it the target, its outline would tell the
@@ -263,6 +268,21 @@ def _recolour(row: dict[str, np.ndarray], category: str, rng: np.random.Generato
         pixels = row[f"{name}image"][mask][:, order].astype(np.float32)
         pixels = (255 - pixels if invert else pixels) * gain
         row[f"{name}image"][mask] = np.clip(pixels + 0.5, 0, 255).astype(np.uint8)
+
+
+def _lay_out(row: dict[str, np.ndarray], category: str, rng: np.random.Generator) -> None:
+    """The garment as on a table instead of on a mannequin."""
+    outline = row["garment_parsing"] == LABEL[category]
+    layout = random_layout(outline, row["garment_pose"], category, rng)
+    if layout is None:
+        return
+    row["garment_image"], row["garment_parsing"] = layout.pictures(
+        row["garment_image"], row["garment_parsing"], LABEL[category]
+    )
+    row["garment_pose"] = layout.pose(row["garment_pose"])
+    if "flow" in row:
+        there = row["flow"][..., 0] > -0.9
+        row["flow"][there, :2] = np.clip(layout.places(row["flow"][there, :2].astype(np.float64)), -0.5, 1.5)
 
 
 def _shake(pose: np.ndarray, rng: np.random.Generator) -> None:

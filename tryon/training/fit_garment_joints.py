@@ -22,28 +22,38 @@ from tryon.models.annotator import Annotator
 from tryon.preprocessing.garment import joints_of_outline, outline_cells
 from tryon.preprocessing.parsing import LABEL
 from tryon.preprocessing.pose import mirror_pose
-from tryon.training.data import open_shards
+from tryon.training.data import LAID_OUT, open_shards
+from tryon.training.laid_out import random_layout
 
 VARIANTS = 6  # changed copies of each outline that is fitted to
+SIDE = 128  # pixels of an outline; more are not seen in its 16 x 16 cells
 RIDGE = 0.02  # weight decay per outline
 
 
 def garments(folder: Path) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """Category, (S, S) bool outline and (18, 3) joints of all garments that are not worn."""
+    """Category, (128, 128) bool outline and (18, 3) joints of all garments that are not worn."""
     for shard in open_shards(folder):
         for i in np.nonzero(shard["kind"] != KINDS_OF_PICTURE.index("worn"))[0]:
             category = int(shard["category"][i])
             outline = shard["garment_parsing"][i] == LABEL[CATEGORIES[category]]
             if outline.any():
+                outline = cv2.resize(outline.astype(np.uint8), (SIDE, SIDE), interpolation=cv2.INTER_NEAREST) > 0
                 yield category, outline, np.array(shard["garment_pose"][i])
 
 
-def changed(outline: np.ndarray, pose: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Laid out less well, cut wider or longer, outlined worse: joints move with the cloth, also out of the picture.
+def changed(
+    outline: np.ndarray, pose: np.ndarray, category: str, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Laid out, cut wider or longer, outlined worse: joints move with the cloth, also out of the picture.
 
     Legs and sleeves are drawn together or apart, for people lay them closer than the studio's mannequins stand.
     """
     side = len(outline)
+    layout = random_layout(outline, pose, category, rng) if rng.random() < LAID_OUT else None
+    if layout is not None:
+        blank = np.zeros((*outline.shape, 3), np.uint8)
+        outline = layout.pictures(blank, outline.astype(np.uint8), 1)[1] > 0
+        pose = layout.pose(pose)
     if rng.random() < 0.5:
         outline, pose = outline[:, ::-1], mirror_pose(pose)
     turn, stretch, shear = math.radians(rng.normal(0, 4)), math.exp(rng.normal(0, 0.1)), rng.normal(0, 0.04)
@@ -103,7 +113,7 @@ def main() -> None:
     inputs, poses = ([[] for _ in CATEGORIES] for _ in range(2))
     for category, outline, pose in garments(arguments.data):
         for _ in range(VARIANTS):
-            varied, moved = changed(outline, pose, rng)
+            varied, moved = changed(outline, pose, CATEGORIES[category], rng)
             cells, corner, sides = outline_cells(varied, count)
             moved[:, :2] = (moved[:, :2] * len(varied) - corner) / sides
             aspect = math.log(sides[0] / sides[1])
