@@ -36,6 +36,9 @@ class Web(BaseHTTPRequestHandler):
             "moved": (302, {"Location": "/picture.webp", "Content-Length": "0"}),
             "inside": (302, {"Location": "http://169.254.169.254/latest.png", "Content-Length": "0"}),
             "file": (302, {"Location": "file:///etc/passwd", "Content-Length": "0"}),
+            "nowhere": (302, {"Location": "http://pictures.example:none/", "Content-Length": "0"}),
+            "round": (302, {"Location": self.path, "Content-Length": "0"}),
+            "onward": (302, {"Location": f"{self.path}x", "Content-Length": "0"}),
             "packed": (200, {"Content-Encoding": "gzip", "Content-Length": str(len(self.picture))}),
         }.get(kind, (200, {}))
         self.send_response(status)
@@ -134,10 +137,23 @@ def test_what_takes_too_long_is_given_up(ask, web, monkeypatch: pytest.MonkeyPat
         ("missing.png", "no picture at this address (status 404)"),
         ("inside.png", "169.254.169.254 is not a public host"),
         ("file.png", "not on the web"),
+        ("nowhere.png", "not on the web"),
     ],
 )
 def test_what_leads_elsewhere_is_refused(ask, web, path: str, message: str):
     assert message in refusal(ask, f"{web.url}/{path}")
+
+
+@pytest.mark.parametrize("path", ["round.png", "onward.png"])
+def test_redirects_without_an_end_are_given_up(ask, web, path: str):
+    assert "leads on to others, more than 5 times" in refusal(ask, f"{web.url}/{path}")
+    assert len(web.asked) == 1 + fetching.MAX_REDIRECTS
+
+
+def test_all_redirects_together_have_one_limit_of_time(ask, web, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(fetching, "MAX_SECONDS", 1)
+    monkeypatch.setattr(fetching, "MAX_REDIRECTS", 10**6)
+    assert "within 1 seconds" in refusal(ask, f"{web.url}/round.png")
 
 
 def test_what_is_packed_is_not_unpacked(ask, web):

@@ -15,12 +15,13 @@ from safehttpx import matches_domain_whitelist
 
 from tryon.web.files import MAX_FILE_SIZE
 
-MAX_SECONDS = 20  # a fetch holds up everybody who waits behind it
+MAX_SECONDS = 20  # a fetch, with all its redirects, holds up everybody who waits behind it
+MAX_REDIRECTS = 5
 INSTEAD = "Use another address, or send the file itself."
 
 
 class PublicTransport(httpx.AsyncBaseTransport):
-    """Answers of public hosts as they were sent, read within the limits; follows no redirects.
+    """Answers of public hosts as they were sent, read within the limits; follows redirects itself.
 
     A host's name is looked up once, and the connection goes to the address that was checked: a name that means
     another address a moment later gains nothing.
@@ -34,7 +35,13 @@ class PublicTransport(httpx.AsyncBaseTransport):
         host = request.url.host
         try:
             with anyio.fail_after(MAX_SECONDS):
-                return await _answer(await _pinned(request))
+                for _ in range(1 + MAX_REDIRECTS):
+                    host = request.url.host
+                    response = await _answer(await _pinned(request))
+                    if not response.has_redirect_location:
+                        return response
+                    request = _redirected(request, response.headers["Location"])
+            message = f"This address leads on to others, more than {MAX_REDIRECTS} times."
         except TimeoutError:
             message = f"{host} did not send the picture within {MAX_SECONDS} seconds."
         except httpx.HTTPError:
@@ -79,14 +86,23 @@ async def _pinned(request: httpx.Request) -> httpx.Request:
     return httpx.Request("GET", url, headers=headers, extensions={**request.extensions, "sni_hostname": host})
 
 
+def _redirected(request: httpx.Request, location: str) -> httpx.Request:
+    """The request for the address that an answer leads to."""
+    try:
+        url = request.url.join(location)
+    except httpx.InvalidURL:
+        url = httpx.URL()
+    if url.scheme not in ("http", "https") or not url.host:
+        raise Refusal("This address leads to something that is not on the web.")
+    headers = {name: value for name, value in request.headers.items() if name != "host"}
+    return httpx.Request("GET", url, headers=headers, extensions=request.extensions)
+
+
 async def _answer(request: httpx.Request) -> httpx.Response:
     """The answer with its body, packed as it came."""
     async with httpx.AsyncHTTPTransport() as transport:
         response = await transport.handle_async_request(request)
         if response.has_redirect_location:
-            address = request.url.join(response.headers["Location"])
-            if address.scheme not in ("http", "https") or not address.host:
-                raise Refusal("This address leads to something that is not on the web.")
             return httpx.Response(response.status_code, headers={"Location": response.headers["Location"]})
         if response.status_code != 200:
             raise Refusal(f"There is no picture at this address (status {response.status_code}).")
