@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 from skimage.metrics import structural_similarity
 
-from tryon.conditions import CATEGORIES
+from tryon.conditions import CATEGORIES, KINDS_OF_PICTURE
 from tryon.preprocessing.agnostic import TAKEN_OFF
 from tryon.preprocessing.parsing import LABEL, label_mask
 from tryon.training.baselines import mean_colour, pasted_by_torso, warped_by_spline
@@ -92,6 +92,15 @@ def test_flow_points_at_the_same_cloth_of_a_garment_laid_out(shards):
         np.testing.assert_allclose(pose[joints, :2], moved, atol=1e-5)
     assert len(errors) > 4
     assert np.mean(errors) < 12  # of 255; cloth elsewhere is off by several times that
+
+
+def test_only_garments_that_are_not_worn_are_laid_out_and_always_the_same_way(shards):
+    plain, laid, again = (PairDataset(shards, 128, augment=False, laid_out=on) for on in (False, True, True))
+    for i in range(len(plain)):
+        changed = not np.array_equal(plain[i]["garment"], laid[i]["garment"])
+        assert changed == (plain.row(i)["kind"] != KINDS_OF_PICTURE.index("worn"))
+        assert all(np.array_equal(value, again[i][name]) for name, value in laid[i].items())
+        assert np.array_equal(plain[i]["target"], laid[i]["target"])
 
 
 def test_garments_laid_out_have_straighter_sides_and_stay_in_the_picture():

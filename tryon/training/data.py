@@ -127,14 +127,19 @@ class PairDataset(torch.utils.data.Dataset):
         size: side of the pictures that are returned.
         augment: mirror, recolour the garment, lay it out, and vary the hidden region. Off, the same index is the same
             sample.
+        laid_out: show every garment that is not worn as on a table, also without augmentation; the same index always
+            lies the same way.
         seed: of the augmentation; together with the epoch and the index it decides every draw.
 
     Raises:
         ValueError: no shard in the folder.
     """
 
-    def __init__(self, folder: Path | str, size: int, *, augment: bool = True, seed: int = 0) -> None:
+    def __init__(
+        self, folder: Path | str, size: int, *, augment: bool = True, laid_out: bool = False, seed: int = 0
+    ) -> None:
         self.folder, self.size, self.augment, self.seed, self.epoch = folder, size, augment, seed, 0
+        self.laid_out = laid_out
         self.reload()
 
     def reload(self) -> None:
@@ -147,9 +152,12 @@ class PairDataset(torch.utils.data.Dataset):
         return int(self.starts[-1])
 
     def row(self, index: int) -> dict[str, np.ndarray]:
-        """The stored arrays of one pair."""
+        """The arrays of one pair, as stored or with its garment laid out."""
         shard = int(np.searchsorted(self.starts, index, side="right")) - 1
-        return {k: np.array(v[index - self.starts[shard]]) for k, v in self.shards[shard].items()}
+        row = {k: np.array(v[index - self.starts[shard]]) for k, v in self.shards[shard].items()}
+        if self.laid_out:
+            _lay_out(row, np.random.default_rng(index))
+        return row
 
     def __getitem__(self, index: int) -> dict[str, np.ndarray]:
         """Arrays of one sample; `collate` makes a `Batch` of them."""
@@ -158,8 +166,8 @@ class PairDataset(torch.utils.data.Dataset):
         category = CATEGORIES[int(row["category"])]
         if self.augment:
             _recolour(row, category, rng)
-            if row["kind"] != KINDS_OF_PICTURE.index("worn") and rng.random() < LAID_OUT:
-                _lay_out(row, category, rng)
+            if not self.laid_out and rng.random() < LAID_OUT:
+                _lay_out(row, rng)
         image, parsing = _resized(row["image"], row["parsing"], self.size)
         margin = rng.uniform(0.06, 0.2) if self.augment else 0.1
         # What is hidden follows from what was worn before, as in use; were it the target, its outline would tell the
@@ -270,8 +278,11 @@ def _recolour(row: dict[str, np.ndarray], category: str, rng: np.random.Generato
         row[f"{name}image"][mask] = np.clip(pixels + 0.5, 0, 255).astype(np.uint8)
 
 
-def _lay_out(row: dict[str, np.ndarray], category: str, rng: np.random.Generator) -> None:
-    """The garment as on a table instead of on a mannequin."""
+def _lay_out(row: dict[str, np.ndarray], rng: np.random.Generator) -> None:
+    """The garment as on a table instead of on a mannequin; if it is worn, it stays."""
+    if row["kind"] == KINDS_OF_PICTURE.index("worn"):
+        return
+    category = CATEGORIES[int(row["category"])]
     outline = row["garment_parsing"] == LABEL[category]
     layout = random_layout(outline, row["garment_pose"], category, rng)
     if layout is None:

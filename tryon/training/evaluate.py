@@ -247,6 +247,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--also", type=_named_folder, action="append", default=[], metavar="NAME=DIR")
     parser.add_argument("--stage", choices=("base", "sr256"), default="sr256", help="measured (%(default)s)")
     parser.add_argument("--compare-steps", action="store_true", help="rows for 1 and 4 steps per stage as well")
+    parser.add_argument("--laid-out", action="store_true", help="garments that are not worn lie as on a table")
     parser.add_argument("--colour-shift", type=int, default=0, metavar="PAIRS", help="painted up to 1024 as well")
     parser.add_argument("--out", type=Path, help="folder for evaluation.json and sheet.png")
     return parser.parse_args(arguments)
@@ -274,7 +275,7 @@ def main(arguments: list[str] | None = None) -> None:
             render_dataset(plan_shards(data, args.pairs, SIZE, "heldout", seed=0, reuse=1), workers=1)
         figures, sheet = evaluate(
             ours,
-            PairDataset(data, SIZE, augment=False),
+            PairDataset(data, SIZE, augment=False, laid_out=args.laid_out),
             args.pairs,
             also=also,
             stage=args.stage,
