@@ -69,7 +69,7 @@ GERMAN = {
     "person_examples": "oder ein Beispiel wählen",
     "garment_examples": "oder ein Beispiel wählen",
     "category": "Art des Kleidungsstücks",
-    "auto": "Alle",
+    "auto": "Beliebig",
     "upper": "Oberteil",
     "lower": "Unterteil",
     "dress": "Kleid",
@@ -91,12 +91,12 @@ GERMAN = {
     "model": "Modell",
     "commercial": "Nur Modelle, die kommerzielle Nutzung erlauben",
     "steps": "Schritte je Stufe (0: empfohlen)",
-    "guidance": "Wie genau dem Kleidungsstück folgen (0: empfohlen)",
+    "guidance": "Treue zum Kleidungsstück (0: empfohlen)",
     "seed": "Startwert (-1: jedes Mal ein neuer)",
-    "seen": "Was die App sieht, und was sich ändern darf",
+    "seen": "Was die App sieht und was sich ändern darf",
     "look": "Zeigen, was die App sieht",
     "seen_person": "Person und Gelenke",
-    "seen_hidden": "Verborgenes",
+    "seen_hidden": "Verborgener Teil",
     "seen_garment": "Kleidungsstück, freigestellt",
     "editor": "Was rot ist, darf sich ändern: dazumalen oder wegradieren.",
     "grow": "Das Rote vergrößern oder verkleinern (%)",
@@ -105,16 +105,16 @@ GERMAN = {
     "history_compare": "Vergleich",
     "reuse": "Diese Einstellungen noch einmal verwenden",
     "batch": "Eine Person, viele Kleidungsstücke",
-    "batch_hint": "Bis zu 24 Fotos von Kleidungsstücken. Die oben gewählte Person wird in jedem davon gezeigt.",
+    "batch_hint": "Bis zu 24 Fotos von Kleidungsstücken. Die oben gewählte Person wird in jedem dieser "
+    "Kleidungsstücke gezeigt.",
     "batch_garments": "Fotos von Kleidungsstücken",
     "batch_go": "Alle anprobieren",
     "sheet": "Übersicht",
     "zip": "Alle Bilder mit Tabelle herunterladen",
     "programs": "Für Programme und Sprachmodelle",
     "privacy": "Ihre Bilder bleiben auf dem Rechner, auf dem diese Seite läuft, und werden binnen einer Stunde "
-    "gelöscht; nichts "
-    "über sie wird aufgezeichnet. Ergebnisse macht eine KI, das steht in der Datei, und sie können falsch sein. "
-    "Verwenden Sie nur Fotos von Menschen, die zustimmen.",
+    "gelöscht; nichts über sie wird aufgezeichnet. Die Ergebnisse macht eine KI; das steht in ihrer Datei, und sie "
+    "können falsch sein. Verwenden Sie nur Fotos von Menschen, die damit einverstanden sind.",
     "delete": "Meine Bilder jetzt löschen",
 }
 MESSAGES = {
@@ -142,7 +142,7 @@ MESSAGES = {
         "parameters": "Parameters",
     },
     "de": {
-        "download": "Das Modell herunterladen, nur dieses Mal (MB)",
+        "download": "Herunterladen des Modells, nur dieses eine Mal (MB)",
         "prepare": "Beide Bilder verstehen",
         "base": "Ankleiden mit 128 Pixeln",
         "sr256": "Einzelheiten mit 256 Pixeln",
