@@ -7,6 +7,7 @@ where in what. Give `--only NAME` for one picture and `--size` for a quick look.
 import argparse
 import json
 import logging
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,13 +17,16 @@ import numpy as np
 from PIL import Image
 
 from tryon.preprocessing.parsing import PALETTE
+from tryon.synthetic.asset import load_body
 from tryon.synthetic.body import morph
 from tryon.synthetic.casting import GARMENTS, MODELS, PERSONS, STANCES, Item, Model, Portrait, Product
+from tryon.synthetic.cuts import Piece
 from tryon.synthetic.dressing import Outfit, Trim, cloth_surface, display, dress
 from tryon.synthetic.fabric import make_fabric
-from tryon.synthetic.garment import Garment, tailor
+from tryon.synthetic.garment import Garment, sew
+from tryon.synthetic.garments import KINDS
 from tryon.synthetic.hair import Hair
-from tryon.synthetic.mesh import vertex_normals
+from tryon.synthetic.mesh import compact, vertex_normals
 from tryon.synthetic.noise import srgb
 from tryon.synthetic.parts import smooth_chest
 from tryon.synthetic.person import EYE_COLOURS, Person
@@ -38,8 +42,9 @@ from tryon.synthetic.skin import skin_texture
 from tryon.synthetic.studio import ambience, dome, set_stage, softbox
 
 logger = logging.getLogger(__name__)
-_QUALITY = replace(DISPLAY, shadow_map=0.5)  # there are many lights
-_PRODUCT_GAP = 4.0  # dm between a mannequin and the wall
+_QUALITY = replace(DISPLAY, shadow_map=0.5, cloth_smoothing=1)  # there are many lights, and hems stay even
+THUMBNAIL = 256  # pixels
+_STRAIGHT = 0.12  # dm by which tops are wider at the waist than the body under them
 # What may lie between a joint and the camera without hiding it, dm: the body itself. OpenPose-18 order.
 _THICKNESS = (0.5, 1.3, 1.1, 0.8, 0.6, 1.1, 0.8, 0.6, 1.9, 1.1, 0.9, 1.9, 1.1, 0.9, 0.5, 0.5, 0.5, 0.5)
 
@@ -79,8 +84,8 @@ def daylight(side: float, warmth: float = 0.03, lying: bool = False) -> list[Lig
         lying: the pictured thing lies under the camera instead of standing before it.
     """
     warm = np.array([1 + warmth, 1, 1 - warmth])
-    key = softbox(np.array([side, 0.65, 0.8]), 0.66 * warm, 0.26, 9)
-    sky = dome(np.array([0.42, 0.43, 0.45]), 0.25, 18)
+    key = softbox(np.array([side, 0.65, 0.8]), 0.66 * warm, 0.26, 6)
+    sky = dome(np.array([0.42, 0.43, 0.45]), 0.25, 11)
     if lying:
         sky = [light._replace(direction=light.direction[[0, 2, 1]]) for light in sky]
     return [*key, *sky, ambience(np.full(3, 0.06), np.array([0.22, 0.21, 0.20]))]
@@ -99,14 +104,46 @@ def _make_up(slot: str, item: Item, garment: Garment, vertices: np.ndarray) -> S
     return cloth_surface(slot, garment, vertices, fabric, Trim())
 
 
+def _trimmed(piece: Piece) -> Piece:
+    """The piece without the ears of no area that scissors leave at hems: their tips point anywhere."""
+    a, b, c = np.moveaxis(np.asarray(piece.weights @ load_body().vertices)[piece.triangles], 1, 0)
+    flat = np.linalg.norm(np.cross(b - a, c - a), axis=1) < 1e-5
+    ear = (np.bincount(piece.triangles.ravel())[piece.triangles] == 1).any(1)
+    triangles, used = compact(piece.triangles[~(flat & ear)])
+    return piece._replace(triangles=triangles, weights=piece.weights[used], ease=piece.ease[used])
+
+
 def _tailor(item: Item | None) -> Garment | None:
-    """A garment that lies on shoulders and arms and is wide below them, as cloth with a weight does."""
+    """A garment that fits at the waistband, rests on shoulders and arms, and is wide elsewhere, as heavy cloth is."""
     if item is None:
         return None
-    garment = tailor(item.kind, item.number, _QUALITY.cloth_level)
-    upwards = vertex_normals(garment.position, garment.triangles)[:, 1]
-    resting = np.clip(upwards / 0.5, 0, 1) * (garment.position[:, 1] > 2.5) * (garment.pinned == 0)
-    return replace(garment, ease=(garment.ease * (1 - 0.8 * resting)).astype(np.float32))
+    rng = np.random.default_rng(zlib.crc32(repr((item.kind, item.number, 1)).encode()))  # as `tailor` does
+    pattern = KINDS[item.kind].cut(rng, _QUALITY.cloth_level)
+    garment = sew(item.kind, pattern._replace(pieces=[_trimmed(piece) for piece in pattern.pieces]))
+    height = garment.position[:, 1]
+    if garment.category == "lower":
+        ease = garment.ease * (0.2 + 0.8 * np.clip((height.max() - height) / 1.2, 0, 1))
+    else:
+        upwards = vertex_normals(garment.position, garment.triangles)[:, 1]
+        resting = np.clip(upwards / 0.5, 0, 1) * (height > 2.5)
+        if item.kind == "hoodie":  # its hood keeps its volume
+            resting *= garment.pinned == 0
+        ease = garment.ease * (1 - 0.8 * resting)
+    if KINDS[garment.kind].loose_hem and not garment.under.any():
+        ease = ease + _STRAIGHT * np.exp(-(((height - 1.9) / 0.9) ** 2)) * (garment.ease > 0.15)
+    pinned = garment.pinned
+    if garment.category == "dress":  # bodice and skirt are one at the waist
+        waist = np.clip((np.abs(height - 1.55) - 0.3) / 0.5, 0, 1)
+        ease = np.where(garment.piece == KINDS[garment.kind].waist_piece, 0.09, 0.05) * (1 - waist) + ease * waist
+        pinned = np.maximum(pinned, (garment.piece == KINDS[garment.kind].shoulder_piece) & (height < 1.8))
+    return replace(garment, ease=ease.astype(np.float32), pinned=pinned.astype(np.float32))
+
+
+def _size(garment: Garment, body: np.ndarray) -> np.ndarray:
+    """The body a garment is cut for: tops do not follow every curve of a chest."""
+    if garment.category != "upper":
+        return body
+    return np.column_stack([body[:, :2], smooth_chest(body)[:, 2]])
 
 
 def _expose(
@@ -136,8 +173,7 @@ def photograph_portrait(portrait: Portrait, size: int) -> Example:
     person = _make_person(MODELS[portrait.model])
     items = {"lower": portrait.lower, "top": portrait.top}
     garments = {slot: _tailor(item) for slot, item in items.items()}
-    cut_for = smooth_chest(person.vertices)
-    outfit = Outfit(garments["top"], cut_for, garments["lower"], person.vertices)
+    outfit = Outfit(garments["top"], _size(garments["top"], person.vertices), garments["lower"], person.vertices)
     dressed = dress(person, _stand(portrait), outfit, rng, _QUALITY)
     clothes = [
         _make_up(slot, item, garments[slot], dressed.cloth[slot]) for slot, item in items.items() if item is not None
@@ -153,11 +189,12 @@ def photograph_item(product: Product, size: int) -> Example:
     """A picture of a garment alone with `size` pixels a side."""
     rng = np.random.default_rng(product.item.seed)
     garment = _tailor(product.item)
-    vertices, joints = display(garment, smooth_chest(morph(MODELS[product.model].shape)), rng, _QUALITY)
+    size_ = _size(garment, morph(MODELS[product.model].shape))
+    vertices, joints = display(garment, size_, rng, _QUALITY)
     surface = _make_up("top", product.item, garment, vertices)
     points, joints = lay_out(surface.vertices, joints, product.flat, product.turn)
     camera = frame_product(points, joints, garment.category, product.margin, np.zeros(2))
-    lowest = float(points[:, 2].min()) - (0.02 if product.flat else _PRODUCT_GAP)
+    lowest = float(points[:, 2].min()) - 0.02
     set_ = product.set, srgb(*product.colour), 0.0, lowest, np.random.default_rng(product.item.seed)
     lights = daylight(-0.5, 0.0, lying=product.flat)
     example = _expose([replace(surface, vertices=points)], camera, lights, set_, joints, size)
@@ -170,6 +207,12 @@ def write_parsing(parsing: np.ndarray, path: Path) -> None:
     image = Image.fromarray(parsing, "P")
     image.putpalette(PALETTE.astype(np.uint8).tobytes())
     image.save(path, optimize=True, bits=4)
+
+
+def write_thumbnail(picture: Path, path: Path) -> None:
+    """Write a small version of a picture."""
+    with Image.open(picture) as image:
+        image.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS).save(path, quality=80, method=6)
 
 
 def write_joints(joints: dict[str, list], path: Path) -> None:
@@ -185,14 +228,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m tryon.synthetic.examples", description="Render the example pictures and their truth."
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder that takes persons/, garments/ and truth/")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder that takes persons/, garments/, truth/ and thumbnails/"
+    )
     parser.add_argument("--size", type=int, default=1024, help="side in pixels (%(default)s)")
     parser.add_argument("--only", nargs="*", help="names of single pictures")
     options = parser.parse_args(arguments)
     record = options.out / "truth" / "keypoints.json"
     joints = json.loads(record.read_text(encoding="utf-8")) if options.only and record.exists() else {}
     for folder, table in (("persons", PERSONS), ("garments", GARMENTS)):
-        for parent in (options.out, options.out / "truth"):
+        for parent in (options.out, options.out / "truth", options.out / "thumbnails"):
             (parent / folder).mkdir(parents=True, exist_ok=True)
         for name, row in table.items():
             if options.only and name not in options.only:
@@ -201,6 +246,7 @@ def main(arguments: list[str] | None = None) -> None:
             example = take(row, options.size)
             path = options.out / folder / f"{name}.webp"
             Image.fromarray(example.picture.image).save(path, quality=90, method=6)
+            write_thumbnail(path, options.out / "thumbnails" / folder / path.name)
             write_parsing(example.picture.parsing, options.out / "truth" / folder / f"{name}.png")
             joints[f"{folder}/{name}"] = example.joints.tolist()
             write_joints(joints, record)

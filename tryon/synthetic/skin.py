@@ -70,9 +70,8 @@ def _brow_line(side: int) -> np.ndarray:
     share = 1 / (distance + 1e-3) ** 2
     share /= share.sum(1, keepdims=True)
     uv = (body.vertex_uv[index[nearest]] * share[..., None]).sum(1)
-    for _ in range(6):
-        uv[1:-1] = 0.25 * uv[:-2] + 0.5 * uv[1:-1] + 0.25 * uv[2:]
-    return uv
+    along = np.linspace(-1, 1, len(uv))
+    return np.stack([np.polyval(np.polyfit(along, axis, 2), along) for axis in uv.T], 1)
 
 
 def _draw_brow(canvas: np.ndarray, side: int, strength: float, rng: np.random.Generator) -> None:

@@ -19,6 +19,7 @@ from tryon.synthetic.shade import Light
 _GOLDEN = np.pi * (3 - np.sqrt(5))  # radians between neighbours of a sunflower
 _MAP_SIZE = 640  # side of the shadow maps of the stage, whose shadows are soft
 _DEEPEST = 0.12  # what is left of the light in the deepest shadow on the stage
+_SPREAD = 0.13  # dm by which shadows on the wall are softer for each dm from what casts them
 _NOWHERE = np.zeros(3)
 
 
@@ -33,6 +34,7 @@ class Stage:
         wall: z of the wall, dm.
         blur: how far out of focus the wall is, in shares of the side of the picture.
         catches: how much of the shadows is seen, in [0, 1].
+        seamless: the wall runs into the floor without an edge.
     """
 
     paint: Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -40,6 +42,7 @@ class Stage:
     wall: float
     blur: float = 0.0
     catches: float = 1.0
+    seamless: bool = False
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:
@@ -129,6 +132,18 @@ def _add_light(
             lit[row, column] += share * open_
 
 
+def _soften(share: np.ndarray, part: np.ndarray, radius: float) -> np.ndarray:
+    """Blur `share` by `radius` pixels within a part of the picture."""
+    small = min(1.0, 3 / radius)  # wide blurs are done on a small picture
+    size = max(8, round(len(share) * small))
+    weight = cv2.resize(part.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA)
+    value = cv2.resize(share * part, (size, size), interpolation=cv2.INTER_AREA)
+    weight, value = (cv2.GaussianBlur(grid, (0, 0), radius * size / len(share)) for grid in (weight, value))
+    known = weight > 1e-3
+    soft = cv2.resize(value / np.where(known, weight, 1), share.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.where(cv2.resize(known.astype(np.float32), share.shape[::-1]) == 1, soft, share)
+
+
 def set_stage(
     stage: Stage, camera: Camera, casters: Sequence[Caster], lights: Sequence[Light], samples: int
 ) -> np.ndarray:
@@ -161,6 +176,12 @@ def set_stage(
         if strength:
             _add_light(points, is_floor, cast_shadows(casters, light.direction, _MAP_SIZE), weight, lit)
     share = np.maximum(lit / np.where(is_floor, whole[1], whole[0]).astype(np.float32), _DEEPEST)
-    share = cv2.GaussianBlur(share, (0, 0), side * 0.0025)
+    pixels = side / camera.extent  # in a decimetre
+    away = float(np.mean([caster.vertices[:, 2].mean() for caster in casters])) - stage.wall
+    on_wall = _soften(share, ~is_floor, (0.02 + _SPREAD * away) * pixels)
+    on_floor = _soften(share, is_floor, 0.15 * pixels)
+    floor = is_floor.astype(np.float32)
+    floor = cv2.GaussianBlur(floor, (0, 0), 0.02 * side) if stage.seamless else floor
+    share = on_wall + floor * (on_floor - on_wall)
     image *= (1 - stage.catches * (1 - share))[..., None]
     return np.clip(cv2.resize(image, (samples, samples), interpolation=cv2.INTER_LINEAR), 0.005, 1)
