@@ -89,16 +89,16 @@ def colour_logit(image: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> 
         (H, W) float32: logarithm of the ratio of the two histograms, above 0 where the colour is rather inside's.
     """
     lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB)
-    bins = (lab.astype(int) * COLOUR_BINS) // 256
+    bins = (lab.astype(int) * COLOUR_BINS) // 256 @ (COLOUR_BINS**2, COLOUR_BINS, 1)
     densities = []
     for samples in (inside, outside):
-        histogram = np.zeros((COLOUR_BINS,) * 3, np.float32)
-        np.add.at(histogram, tuple(bins[samples].T), 1)
+        histogram = np.bincount(bins[samples], minlength=COLOUR_BINS**3).astype(np.float32)
+        histogram = histogram.reshape((COLOUR_BINS,) * 3)
         for axis in range(3):  # a neighbouring bin is nearly the same colour
             histogram = 0.5 * histogram + 0.25 * (np.roll(histogram, 1, axis) + np.roll(histogram, -1, axis))
         densities.append((histogram + 1e-3 * samples.sum() / 100) / samples.sum())
     ratio = np.log(densities[0]) - np.log(densities[1])
-    return ratio[tuple(np.moveaxis(bins, 2, 0))].astype(np.float32)
+    return ratio.ravel()[bins].astype(np.float32)
 
 
 def background_distance(image: np.ndarray, belief: np.ndarray) -> tuple[np.ndarray, float]:
