@@ -5,104 +5,15 @@ A detail is a function that takes a `Canvas` and, bound in advance, its measures
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from functools import lru_cache
 
-import cv2
 import numpy as np
 
 from tryon.synthetic.asset import load_body
+from tryon.synthetic.canvas import ButtonInk, Canvas, Drawing, Ink, Point
 from tryon.synthetic.cuts import COLLAR_CLOTH, RIB, UNDER_CLOTH
-from tryon.synthetic.fabric import WIDTH
 
-Point = tuple[float, float]
-_SHIFT = 3  # drawing coordinates have three binary places
 _BOTH = (0, 1)
-_DARK, _LIGHT = np.full(3, 0.02), np.full(3, 0.75)
-
-
-@dataclass(frozen=True)
-class Canvas:
-    """A fabric to draw on: (2, m, m, 3) float32 linear RGB, front and back; changed in place."""
-
-    fabric: np.ndarray
-
-    @property
-    def scale(self) -> float:
-        """Pixels in a decimetre."""
-        return self.fabric.shape[1] / WIDTH
-
-    def colour(self) -> np.ndarray:
-        """(3,) the fabric's mean colour."""
-        return self.fabric[0, ::8, ::8].reshape(-1, 3).mean(0)
-
-    def _pixels(self, points: Sequence[Point], side: int) -> np.ndarray:
-        u, v = np.array(points, float).T
-        u = -u if side else u  # the back is seen from behind
-        return np.stack([u / WIDTH + 0.5, (6.5 - v) / WIDTH], 1) * self.fabric.shape[1] - 0.5
-
-    def _stamp(
-        self, points: Sequence[Point], margin: float, ink: np.ndarray | float, share: float, side: int, draw: Callable
-    ) -> None:
-        """Blend `ink` in where `draw` draws; a number is a factor on the light instead of a colour."""
-        pixels, size = self._pixels(points, side), self.fabric.shape[1]
-        reach = margin * self.scale + 2
-        low = np.clip(np.floor(pixels.min(0) - reach), 0, size).astype(int)
-        high = np.clip(np.ceil(pixels.max(0) + reach), 0, size).astype(int)
-        if (high <= low).any():
-            return
-        mask = np.zeros((high[1] - low[1], high[0] - low[0]), np.uint8)
-        draw(mask, np.int32((pixels - low) * (1 << _SHIFT)))
-        area = self.fabric[side, low[1] : high[1], low[0] : high[0]]
-        weight = mask[..., None] * np.float32(share / 255)
-        if isinstance(ink, float):
-            area *= 1 + weight * (ink - 1)
-        else:
-            area += weight * (np.asarray(ink, np.float32) - area)
-        np.minimum(area, 0.95, out=area)
-
-    def line(
-        self, points: Sequence[Point], width: float, ink: np.ndarray | float, share: float = 1.0, sides: tuple = (0,)
-    ) -> None:
-        """A line `width` dm wide through points; thinner than a pixel it is drawn paler."""
-        thickness = width * self.scale
-        share *= min(1.0, thickness)
-
-        def draw(mask: np.ndarray, pixels: np.ndarray) -> None:
-            cv2.polylines(mask, [pixels], False, 255, max(1, round(thickness)), cv2.LINE_AA, _SHIFT)
-
-        for side in sides:
-            self._stamp(points, width, ink, share, side, draw)
-
-    def rib(self, segments: Sequence[tuple[Point, Point]], sides: tuple = (0,)) -> None:
-        """The furrows of a knitted band, all at once."""
-        thickness = max(1, round(0.06 * self.scale))
-
-        def draw(mask: np.ndarray, pixels: np.ndarray) -> None:
-            cv2.polylines(mask, list(pixels.reshape(-1, 2, 2)), False, 255, thickness, cv2.LINE_AA, _SHIFT)
-
-        for side in sides:
-            self._stamp([end for segment in segments for end in segment], 0.06, 0.72, 1.0, side, draw)
-
-    def patch(self, points: Sequence[Point], ink: np.ndarray | float, share: float = 1.0, sides: tuple = (0,)) -> None:
-        """A filled polygon."""
-
-        def draw(mask: np.ndarray, pixels: np.ndarray) -> None:
-            cv2.fillPoly(mask, [pixels], 255, cv2.LINE_AA, _SHIFT)
-
-        for side in sides:
-            self._stamp(points, 0.05, ink, share, side, draw)
-
-    def dot(self, point: Point, radius: float, ink: np.ndarray | float, share: float = 1.0) -> None:
-        """A disc on the front."""
-
-        def draw(mask: np.ndarray, pixels: np.ndarray) -> None:
-            column, row = pixels[0] / (1 << _SHIFT)
-            rows, columns = np.ogrid[: mask.shape[0], : mask.shape[1]]
-            distance = np.hypot(rows - row, columns - column)
-            mask[:] = 255 * np.clip(radius * self.scale + 0.5 - distance, 0, 1)  # smoother than OpenCV's small circles
-
-        self._stamp([point], radius, ink, share, 0, draw)
-
 
 Detail = Callable[[Canvas], None]
 
@@ -113,19 +24,11 @@ def seam(canvas: Canvas, points: Sequence[Point], sides: tuple = (0,), depth: fl
     canvas.line([(u + 0.03, v - 0.03) for u, v in points], 0.03, 1.12, sides=sides)
 
 
-def _button(canvas: Canvas, point: Point, radius: float, ink: np.ndarray) -> None:
+def _button(canvas: Canvas, point: Point, radius: float, ink: Ink) -> None:
     u, v = point
     canvas.dot((u + 0.015, v - 0.025), radius * 1.25, 0.55)
     canvas.dot(point, radius, ink)
     canvas.dot(point, radius * 0.45, 0.7)
-
-
-def button_ink(canvas: Canvas, contrast: float) -> np.ndarray:
-    """(3,) of buttons: light to dark with `contrast` in [0, 1], never the colour of the cloth."""
-    ink = _LIGHT * (1 - contrast) + _DARK * contrast
-    if np.abs(ink - canvas.colour()).mean() < 0.12:
-        ink = _DARK if canvas.colour().mean() > 0.3 else _LIGHT
-    return ink
 
 
 def placket(canvas: Canvas, top: float, bottom: float, buttons: int, contrast: float, width: float = 0.17) -> None:
@@ -134,14 +37,14 @@ def placket(canvas: Canvas, top: float, bottom: float, buttons: int, contrast: f
     for u in (-width, width):
         canvas.line([(u, top), (u, bottom)], 0.03, 0.55)
     canvas.line([(-width + 0.04, top), (-width + 0.04, bottom)], 0.03, 1.12)
-    ink = button_ink(canvas, contrast)
+    ink = ButtonInk(contrast)
     for v in np.linspace(top - 0.12, bottom + 0.45, buttons):
         _button(canvas, (0.0, float(v)), 0.065, ink)
 
 
 def button_row(canvas: Canvas, u: float, top: float, bottom: float, buttons: int, contrast: float) -> None:
     """Large buttons, one above the other."""
-    ink = button_ink(canvas, contrast)
+    ink = ButtonInk(contrast)
     for v in np.linspace(top, bottom, buttons):
         _button(canvas, (u, float(v)), 0.1, ink)
 
@@ -203,12 +106,12 @@ def kangaroo_pocket(canvas: Canvas, bottom: float, height: float, width: float) 
 
 def drawstrings(canvas: Canvas, top: float, length: float, contrast: float) -> None:
     """The two cords of a hood."""
-    ink = button_ink(canvas, contrast)
+    ink = ButtonInk(contrast)
     for sign, longer in ((-1, 0.0), (1, 0.12)):
         cord = [(sign * 0.22, top), (sign * 0.26, top - 0.5 * length), (sign * 0.24, top - length - longer)]
         canvas.line([(u + 0.03, v - 0.02) for u, v in cord], 0.08, 0.7)
         canvas.line(cord, 0.065, ink)
-        canvas.line([cord[-1], (cord[-1][0], cord[-1][1] - 0.14)], 0.09, ink * 0.6)
+        canvas.line([cord[-1], (cord[-1][0], cord[-1][1] - 0.14)], 0.09, ButtonInk(contrast, 0.6))
 
 
 def _forearm() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -259,7 +162,7 @@ def ribbed_collar(canvas: Canvas, tint: float) -> None:
     canvas.rib([((across, 4.9 + v), (across, 6.45 + v)) for across in furrows], sides=_BOTH)
 
 
-def tinted_collar(canvas: Canvas, ink: np.ndarray | float) -> None:
+def tinted_collar(canvas: Canvas, ink: Ink) -> None:
     """A collar in another colour."""
     u, v = COLLAR_CLOTH
     canvas.patch([(u - 1.3, 4.3 + v), (u + 1.3, 4.3 + v), (u + 1.3, 6.45 + v), (u - 1.3, 6.45 + v)], ink, sides=_BOTH)
@@ -289,7 +192,7 @@ def under_dye(canvas: Canvas, ink: np.ndarray, stripes: float, accent: np.ndarra
             canvas.line([(u - 1.7, height), (u + 1.7, height)], stripes * 0.4, accent)
 
 
-def belt(canvas: Canvas, v: float, width: float, ink: np.ndarray | float) -> None:
+def belt(canvas: Canvas, v: float, width: float, ink: Ink) -> None:
     """A belt around the waist."""
     for edge in (v, v - width):
         canvas.line([(-2.4, edge), (2.4, edge)], 0.05, 0.5, sides=_BOTH)
@@ -305,7 +208,7 @@ def fly(canvas: Canvas, waist: float) -> None:
     curve = [(0.22, band), (0.22, band - 0.7), (0.1, band - 1.05), (0.0, band - 1.15)]
     canvas.line(curve, 0.03, 0.65)
     canvas.line([(0, waist), (0, band - 1.3)], 0.03, 0.55)
-    _button(canvas, (0.0, waist - 0.17), 0.075, button_ink(canvas, 0.6))
+    _button(canvas, (0.0, waist - 0.17), 0.075, ButtonInk(0.6))
     for sign in (-1, 1):
         slit = [(sign * 0.75, band), (sign * 1.1, band - 0.5), (sign * 1.65, band - 0.75)]
         seam(canvas, slit, depth=0.5)
@@ -327,19 +230,22 @@ def pleats(canvas: Canvas, top: float, bottom: float, count: int) -> None:
         canvas.line([(u + 0.07, v) for u, v in ends], 0.08, 1.12, sides=_BOTH)
 
 
-def decorate(fabric: np.ndarray, details: Sequence[Detail]) -> np.ndarray:
+@lru_cache(maxsize=1024)
+def _draw(details: tuple[Detail, ...], size: int) -> Drawing:
+    canvas = Canvas(size)
+    for detail in details:
+        detail(canvas)
+    return canvas.drawing()
+
+
+def decorate(fabric: np.ndarray, details: tuple[Detail, ...]) -> np.ndarray:
     """A fabric with details drawn on: a copy, or the fabric itself if there are none.
 
     Args:
         fabric: (2, m, m, 3) float32 linear RGB, front and back.
-        details: what to draw, in this order.
+        details: what to draw, in this order; kept for later calls.
 
     Returns:
         (2, m, m, 3) float32 in [0, 0.95].
     """
-    if not details:
-        return fabric
-    canvas = Canvas(fabric.copy())
-    for detail in details:
-        detail(canvas)
-    return canvas.fabric
+    return _draw(details, fabric.shape[1]).print_on(fabric) if details else fabric

@@ -89,7 +89,7 @@ def random_trim(rng: np.random.Generator, fabric: np.ndarray) -> Trim:
     width = float(rng.uniform(0.10, 0.22))
     rib = None
     if rng.random() < 0.2:
-        rib = fabric[0].reshape(-1, 3).mean(0) * rng.uniform(0.5, 1.2)
+        rib = fabric[0, ::8, ::8].reshape(-1, 3).mean(0) * rng.uniform(0.5, 1.2)
     return Trim(rib, width, float(rng.choice([0.02, 0.04, 0.12])))
 
 
@@ -181,6 +181,11 @@ def cloth_surface(slot: str, garment: Garment, vertices: np.ndarray, fabric: np.
         fabric: (2, m, m, 3) front and back, see `make_fabric`.
         trim: its hems.
     """
+    return finished_surface(slot, garment, vertices, decorate(fabric, garment.details), trim)
+
+
+def finished_surface(slot: str, garment: Garment, vertices: np.ndarray, texture: np.ndarray, trim: Trim) -> Surface:
+    """As `cloth_surface`, of a fabric that the garment's details are on already."""
     return Surface(
         name=slot,
         kind=CLOTH,
@@ -189,7 +194,7 @@ def cloth_surface(slot: str, garment: Garment, vertices: np.ndarray, fabric: np.
         label=LABEL[garment.category],
         corner_uv=garment.corner_uv,
         extra=garment.extra,
-        texture=decorate(fabric, garment.details),
+        texture=texture,
         specular=trim.specular,
         gloss=8,
         rib=trim.rib,

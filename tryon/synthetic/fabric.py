@@ -103,40 +103,40 @@ def _floral(cloth: Cloth) -> np.ndarray:
     leaf = 0.5 * cloth.base + 0.5 * np.array([0.05, 0.16, 0.04])
     image = np.tile(cloth.base.astype(np.float32), (cloth.size, cloth.size, 1))
     step = largest * rng.uniform(1.9, 3.0) * cloth.pixels_per_dm
-    for row in range(int(cloth.size / step) + 1):
-        for column in range(int(cloth.size / step) + 1):
-            centre = (np.array([column, row]) + rng.uniform(0.15, 0.85, 2)) * step
-            radius = largest * rng.uniform(0.45, 1) * cloth.pixels_per_dm
-            _blossom(image, centre, radius, colours[int(rng.choice(3, p=[0.5, 0.3, 0.2]))], leaf, rng)
+    row, column = np.divmod(np.arange((int(cloth.size / step) + 1) ** 2), int(cloth.size / step) + 1)
+    count = len(row)
+    centre = (np.stack([column, row], 1) + rng.uniform(0.15, 0.85, (count, 2))) * step
+    radius = largest * rng.uniform(0.45, 1, count) * cloth.pixels_per_dm
+    dye, petals, turn = rng.choice(3, count, p=[0.5, 0.3, 0.2]), rng.integers(5, 8, count), rng.uniform(0, 6, count)
+    leaves = turn[:, None] + np.array([0.3, 2.6])
+    around = turn[:, None] + np.arange(7) * (2 * np.pi / petals[:, None])
+    leafs = _petals(centre, radius * 1.35, leaves, 0.2)
+    rims, insides = _petals(centre, radius, around, 0.3), _petals(centre, radius * 0.92, around, 0.26)
+    inks = [tuple(map(float, colour)) for colour in colours]
+    shadows, green = [tuple(map(float, colour * 0.75)) for colour in colours], tuple(map(float, leaf))
+    for flower in range(count):
+        for outline in leafs[flower]:
+            cv2.fillPoly(image, [outline], green, cv2.LINE_AA, 3)
+        ink, shadow = inks[dye[flower]], shadows[dye[flower]]
+        for petal in range(petals[flower]):
+            cv2.fillPoly(image, [rims[flower, petal]], shadow, cv2.LINE_AA, 3)
+            cv2.fillPoly(image, [insides[flower, petal]], ink, cv2.LINE_AA, 3)
+        _dot(image, centre[flower], radius[flower] * 0.24, (0.7, 0.45, 0.06))
     return image
 
 
-def _blossom(
-    image: np.ndarray, centre: np.ndarray, radius: float, colour: np.ndarray, leaf: np.ndarray, rng: np.random.Generator
-) -> None:
-    petals, turn = int(rng.integers(5, 8)), rng.uniform(0, 6)
-    for angle in turn + np.array([0.3, 2.6]):
-        _petal(image, centre, radius * 1.35, angle, 0.2, leaf)
-    for angle in turn + np.arange(petals) * 2 * np.pi / petals:
-        _petal(image, centre, radius, angle, 0.3, colour * 0.75)
-        _petal(image, centre, radius * 0.92, angle, 0.26, colour)
-    _dot(image, centre, radius * 0.24, np.array([0.7, 0.45, 0.06]))
-
-
-def _petal(
-    image: np.ndarray, centre: np.ndarray, length: float, angle: float, width: float, colour: np.ndarray
-) -> None:
-    """An ellipse that reaches from the centre outwards."""
-    middle = centre + 0.55 * length * np.array([np.cos(angle), np.sin(angle)])
-    axes = int(8 * 0.45 * length), int(8 * width * length)
-    ink, fixed = tuple(map(float, colour)), tuple(int(c) for c in np.int32(8 * middle))
-    outline = cv2.ellipse2Poly(fixed, axes, int(np.degrees(angle)), 0, 360, 20)
-    cv2.fillPoly(image, [outline], ink, cv2.LINE_AA, 3)
+def _petals(centre: np.ndarray, length: np.ndarray, angle: np.ndarray, width: float) -> np.ndarray:
+    """(n, k, 18, 2) int32 outlines, in eighths of a pixel, of ellipses that reach from n centres outwards."""
+    around = np.arange(18) * (2 * np.pi / 18)
+    along, across = 0.55 + 0.45 * np.cos(around), width * np.sin(around)
+    cosine, sine = np.cos(angle)[..., None], np.sin(angle)[..., None]
+    outline = np.stack([along * cosine - across * sine, along * sine + across * cosine], -1)
+    return np.int32(8 * (centre[:, None, None] + length[:, None, None, None] * outline))
 
 
 def _dot(image: np.ndarray, centre: np.ndarray, radius: float, colour: Sequence[float]) -> None:
     x, y = centre
-    cv2.circle(image, (int(8 * x), int(8 * y)), int(8 * radius), tuple(map(float, colour)), -1, cv2.LINE_AA, 3)
+    cv2.circle(image, (int(8 * x), int(8 * y)), int(8 * radius), colour, -1, cv2.LINE_AA, 3)
 
 
 def _tartan(cloth: Cloth) -> np.ndarray:

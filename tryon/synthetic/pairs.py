@@ -11,19 +11,21 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tryon.conditions import CATEGORIES, KINDS_OF_PICTURE
+from tryon.synthetic.details import Detail, decorate
 from tryon.synthetic.dressing import (
     Dressed,
     Outfit,
     Trim,
-    cloth_surface,
     display,
     dress,
+    finished_surface,
     random_trim,
 )
 from tryon.synthetic.fabric import PATTERNS, make_fabric
 from tryon.synthetic.garment import Garment, tailor
 from tryon.synthetic.garments import KINDS
 from tryon.synthetic.person import Person, random_person
+from tryon.synthetic.picture import Surface
 from tryon.synthetic.pose import Pose, random_pose
 from tryon.synthetic.prints import WORDS
 from tryon.synthetic.quality import quality_for
@@ -89,11 +91,18 @@ class RenderedPair:
 
 @dataclass(frozen=True)
 class _Look:
-    """What a garment is made of."""
+    """What garments of a pair are made of."""
 
     fabric: np.ndarray
     pattern: str
     trim: Trim
+    textures: dict[tuple[Detail, ...], np.ndarray] = field(default_factory=dict)
+
+    def surface(self, slot: str, garment: Garment, vertices: np.ndarray) -> Surface:
+        """A garment made of it; details are drawn once for all pictures of a pair."""
+        if garment.details not in self.textures:
+            self.textures[garment.details] = decorate(self.fabric, garment.details)
+        return finished_surface(slot, garment, vertices, self.textures[garment.details], self.trim)
 
 
 @dataclass
@@ -201,7 +210,7 @@ class PairStream:
         if setting is None:
             setting = arrange(dressed, scene.framings[role], self.size, self._rng, self.quality)
         clothes = [
-            cloth_surface(slot, garment, dressed.cloth[slot], looks[slot].fabric, looks[slot].trim)
+            looks[slot].surface(slot, garment, dressed.cloth[slot])
             for slot, garment in (("lower", outfit.lower), ("top", outfit.top))
             if garment is not None
         ]
@@ -211,7 +220,7 @@ class PairStream:
         if scene.displayed is None:
             scene.displayed = display(scene.garment, scene.size, self._rng, self.quality)
         vertices, joints = scene.displayed
-        surface = cloth_surface(scene.slot, scene.garment, vertices, look.fabric, look.trim)
+        surface = look.surface(scene.slot, scene.garment, vertices)
         flat = scene.kind == "flat"
         return photograph_product(surface, joints, scene.category, flat, self.size, self._rng, self.quality)
 

@@ -40,7 +40,7 @@ class Quality:
 
 
 TRAINING = Quality()
-SMALL = replace(TRAINING, drape_effort=0.5, fabric_texture=256)  # a pixel shows no more of the cloth
+SMALL = replace(TRAINING, cloth_level=0, drape_effort=0.6, fabric_texture=256)  # a pixel shows no more of the cloth
 DISPLAY = Quality(
     cloth_level=2,
     drape_effort=1.2,
