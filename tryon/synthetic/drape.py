@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 import numba
 import numpy as np
-from scipy.spatial import cKDTree
 
 from tryon.synthetic.asset import load_body
 from tryon.synthetic.garment import Garment
 from tryon.synthetic.garments import KINDS
 from tryon.synthetic.mesh import neighbour_mean, vertex_normals
+from tryon.synthetic.nearest import nearest
 from tryon.synthetic.pose import Skeleton, skin_vertices
 from tryon.synthetic.quality import Quality
 
@@ -22,6 +22,9 @@ SKIN_GAP = 0.07  # dm between skin and the cloth on it
 _LAYER_GAP = 0.05  # dm between the layers of a garment
 _COVERED = 1.2  # dm between a garment and the skin it covers, on the unmorphed body
 _TUCKED = 0.6  # dm from a garment within which what it covers may lie
+_DEEPEST = 0.8  # dm, cloth deeper in an obstacle is on its other side
+_TOUCHING = 0.9  # dm within which obstacles count
+_FAR_BELOW = ((0.0, -1e3, 0.0), (0.0, 1.0, 0.0))  # a plane for cloth with no obstacle near
 _TRUNK_LEVELS = ("calf_l", "thigh_l", "spine_01", "spine_02", "spine_03")
 
 
@@ -107,7 +110,7 @@ def _relax(
                 depth = -gap
                 for axis in range(3):
                     depth += (x[i, axis] - plane[i, k, axis]) * normal[i, k, axis]
-                if -0.8 < depth < 0:
+                if -_DEEPEST < depth < 0:
                     for axis in range(3):
                         x[i, axis] -= depth * normal[i, k, axis]
                         previous[i, axis] += (x[i, axis] - previous[i, axis]) * np.float32(0.5)  # friction
@@ -176,16 +179,10 @@ def drape(
     target = skin_vertices(fitted, garment.skin_index, garment.skin_weight, fit.skeleton)
     previous = target.copy()
     x = target + rng.normal(0, 0.01, target.shape).astype(np.float32)
-    tree = cKDTree(obstacle.points, leafsize=24)
     steps = round(KINDS[garment.kind].drape_steps * quality.drape_effort)
     rounds = max(2, steps // 20)
-    lift = garment.lift[:, None, None]
     for _ in range(rounds):
-        near = tree.query(x, k=quality.collision_neighbours, eps=0.1)[1].reshape(len(x), -1)
-        planes = (
-            np.ascontiguousarray(obstacle.points[near] + lift * obstacle.normals[near], np.float32),
-            np.ascontiguousarray(obstacle.normals[near], np.float32),
-        )
+        planes = _planes(x, obstacle, garment.lift, quality.collision_neighbours)
         numbers = (np.float32(gap), np.float32(quality.gravity), steps // rounds)
         _relax(x, previous, springs, garment.pinned, target, *planes, *numbers)
     if quality.cloth_smoothing:
@@ -197,15 +194,23 @@ def drape(
     return _settle(x, garment) if garment.under.any() else x
 
 
+def _planes(x: np.ndarray, obstacle: Obstacle, lift: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """(n, count, 3) points and normals of the planes that cloth vertices must stay in front of."""
+    near = nearest(obstacle.points, x, count, _TOUCHING)[1]
+    points, normals = (np.append(array, [last], 0) for array, last in zip(obstacle, _FAR_BELOW, strict=True))
+    normals = np.ascontiguousarray(normals, np.float32)[near]
+    return np.ascontiguousarray(points, np.float32)[near] + lift[:, None, None] * normals, normals
+
+
 def _settle(x: np.ndarray, garment: Garment) -> np.ndarray:
     """Push what lies under the rest of a garment back under it."""
     outer = np.flatnonzero(~garment.under)
-    distance, near = cKDTree(x[outer], leafsize=24).query(x[garment.under], eps=0.1)
-    near = outer[near]
+    under = np.flatnonzero(garment.under)
+    near = nearest(x[outer], x[under], 1, 0.4)[1][:, 0]
+    under, near = under[near < len(outer)], outer[near[near < len(outer)]]
     normal = vertex_normals(x, garment.triangles)[near]
-    height = ((x[garment.under] - x[near]) * normal).sum(1)
-    push = np.where(distance < 0.4, np.maximum(height + _LAYER_GAP, 0), 0)
-    x[garment.under] -= (push[:, None] * normal).astype(np.float32)
+    height = ((x[under] - x[near]) * normal).sum(1)
+    x[under] -= np.maximum(height + np.float32(_LAYER_GAP), 0)[:, None] * normal
     return x
 
 
@@ -232,25 +237,51 @@ def tuck(points: np.ndarray, unmorphed: np.ndarray, cloth: np.ndarray, garment: 
     Returns:
         (n, 3) moved copy of `points`; those at a hem stay.
     """
-    normal = vertex_normals(cloth, garment.triangles)
-    tucked = points.copy()
     low, high = garment.position.min(0) - _COVERED, garment.position.max(0) + _COVERED
     index = np.flatnonzero(((unmorphed > low) & (unmorphed < high)).all(1))
-    tree = cKDTree(cloth, leafsize=24)
-    distance, near = tree.query(points[index], k=3, eps=0.1, distance_upper_bound=_TUCKED)
-    found = np.isfinite(distance).all(1)
-    index, near = index[found], near[found]
-    share = 1 / (distance[found] + 0.02) ** 2
-    share /= share.sum(1, keepdims=True)
-    centre = (cloth[near] * share[..., None]).sum(1)
-    outwards = (normal[near] * share[..., None]).sum(1)
-    outwards /= np.linalg.norm(outwards, axis=1, keepdims=True) + 1e-9
-    offset = points[index] - centre
-    height = (offset * outwards).sum(1)
-    beside = np.linalg.norm(offset - height[:, None] * outwards, axis=1)
-    hem = (garment.opening[near] * share).sum(1)
-    covered = np.linalg.norm(unmorphed[index] - garment.position[near[:, 0]], axis=1) < _COVERED
-    gap = gap * np.clip(hem / 0.1, 0, 1)  # skin comes out at the hem itself
-    move = (hem > 0.02) & covered & (height > -gap) & (height < 0.3) & (beside < 0.35)
-    tucked[index[move]] -= outwards[move] * (height + gap)[move, None]
+    distance, near = nearest(cloth, points[index], 3, _TUCKED)
+    found = near[:, 2] < len(cloth)
+    tucked = points.copy()
+    normals = vertex_normals(cloth, garment.triangles)
+    table = (unmorphed, cloth, normals, garment.position, garment.opening)
+    _push_under(tucked, index[found], distance[found], near[found], *table, np.float32(gap))
     return tucked
+
+
+@numba.njit(cache=True, fastmath=True)
+def _push_under(
+    points: np.ndarray,
+    index: np.ndarray,
+    distance: np.ndarray,
+    near: np.ndarray,
+    unmorphed: np.ndarray,
+    cloth: np.ndarray,
+    normals: np.ndarray,
+    position: np.ndarray,
+    opening: np.ndarray,
+    gap: float,
+) -> None:
+    for i in range(len(index)):
+        p, total, hem = index[i], 0.0, 0.0
+        centre, outwards, offset = np.zeros(3), np.zeros(3), np.zeros(3)
+        for k in range(near.shape[1]):
+            share = 1 / (distance[i, k] + 0.02) ** 2
+            total += share
+            hem += share * opening[near[i, k]]
+            for axis in range(3):
+                centre[axis] += share * cloth[near[i, k], axis]
+                outwards[axis] += share * normals[near[i, k], axis]
+        hem /= total
+        length = np.sqrt((outwards**2).sum()) + 1e-9
+        apart, height = 0.0, 0.0
+        for axis in range(3):
+            outwards[axis] /= length
+            offset[axis] = points[p, axis] - centre[axis] / total
+            height += offset[axis] * outwards[axis]
+            apart += (unmorphed[p, axis] - position[near[i, 0], axis]) ** 2
+        beside = np.sqrt(((offset - height * outwards) ** 2).sum())
+        covered = hem > 0.02 and apart < _COVERED**2
+        wanted = gap * min(max(hem / 0.1, 0.0), 1.0)  # skin comes out at the hem itself
+        if covered and -wanted < height < 0.3 and beside < 0.35:
+            for axis in range(3):
+                points[p, axis] -= outwards[axis] * (height + wanted)

@@ -139,7 +139,7 @@ def dress(
         cloth["top"] = drape(outfit.top, fit, obstacle, rng, quality, gap=SKIN_GAP - 0.02)
     if len(cloth) == 2:
         cloth["lower"] = tuck(cloth["lower"], outfit.lower.position, cloth["top"], outfit.top, 0.06)
-    coverable = load_body().collision_vertices
+    coverable = parts.coverable(quality.skin_detail)
     tucked = posed[coverable]
     for slot, garment in (("lower", outfit.lower), ("top", outfit.top)):
         if garment is not None:
@@ -149,7 +149,7 @@ def dress(
     return Dressed(
         posed=posed,
         joints=parts.body_joints(posed, bare.skeleton),
-        body=[skin_surface(person, posed), *bare.surfaces],
+        body=[skin_surface(person, posed, quality), *bare.surfaces],
         cloth=cloth,
         outfit=outfit,
         bare=bare,

@@ -10,7 +10,10 @@ from tryon.preprocessing.parsing import LABEL
 from tryon.synthetic.asset import load_body
 from tryon.synthetic.mesh import compact, neighbour_mean, split_quads
 from tryon.synthetic.pose import Skeleton
+from tryon.synthetic.simplify import simplify
 
+_SMOOTH = 1.8  # how much longer than on head and hands edges may be elsewhere
+_INTRICATE = ("face", "left_hand", "right_hand")
 _NOSE_TIP = 297  # vertex of the base mesh
 _INSTEP = 1.0  # dm, z on the unmorphed body
 _CHIN_HEIGHT = 6.55  # dm on the unmorphed body
@@ -75,12 +78,56 @@ def feet() -> Submesh:
     return Submesh(vertices, faces)
 
 
+class SkinMesh(NamedTuple):
+    """The body's skin as it is drawn: without the front of the feet, which is always in shoes.
+
+    Attributes:
+        vertices: (n,) indices into the asset.
+        triangles: (T, 3) int32 into these.
+        labels: (T,) uint8 parsing labels.
+        corner_uv: (T, 3, 2) float32 texture coordinates.
+    """
+
+    vertices: np.ndarray
+    triangles: np.ndarray
+    labels: np.ndarray
+    corner_uv: np.ndarray
+
+
 @cache
-def bare_skin() -> np.ndarray:
-    """Indices of the body's triangles without the front of the feet, which is always in shoes."""
+def bare_skin(detail: float) -> SkinMesh:
+    """The skin without edges of head and hands shorter than `detail` dm (others may be longer); 0 keeps all."""
     body = load_body()
     _, y, z = np.moveaxis(body.vertices[body.triangles], 2, 0)
-    return np.flatnonzero(~((y < -7) & (z > _INSTEP)).all(1))
+    bare = np.flatnonzero(~((y < -7) & (z > _INSTEP)).all(1))
+    triangles, labels, uv = body.triangles[bare], skin_labels()[bare], body.body_corner_uv[bare]
+    if detail > 0:
+        length = np.full(len(body.vertices), _SMOOTH * detail)
+        length[triangles[np.isin(labels, [LABEL[name] for name in _INTRICATE])]] = detail
+        seams = np.zeros(len(body.vertices), bool)
+        seams[triangles[(np.abs(uv - body.vertex_uv[triangles]) > 1e-6).any(2)]] = True
+        triangles, source = simplify(body.vertices, triangles, labels, length, seams)
+        labels, uv = labels[source], _corner_uv(triangles, source, seams, (body.triangles[bare], uv))
+    triangles, vertices = compact(triangles)
+    return SkinMesh(vertices, triangles, labels, uv)
+
+
+@cache
+def coverable(detail: float) -> np.ndarray:
+    """Indices of the vertices of `bare_skin` that clothes may cover."""
+    return np.intersect1d(load_body().collision_vertices, bare_skin(detail).vertices)
+
+
+def _corner_uv(
+    triangles: np.ndarray, source: np.ndarray, seams: np.ndarray, before: tuple[np.ndarray, np.ndarray]
+) -> np.ndarray:
+    """(T, 3, 2) texture coordinates of simplified triangles; on seams those on the triangle's side."""
+    old, old_uv = before
+    uv = load_body().vertex_uv[triangles]
+    for t, k in np.argwhere(seams[triangles]):
+        choices = old_uv[old == triangles[t, k]]
+        uv[t, k] = choices[np.argmin(((choices - old_uv[source[t]].mean(0)) ** 2).sum(1))]
+    return uv
 
 
 @cache

@@ -64,16 +64,16 @@ def random_person(rng: np.random.Generator, quality: Quality) -> Person:
     )
 
 
-def skin_surface(person: Person, posed: np.ndarray) -> Surface:
+def skin_surface(person: Person, posed: np.ndarray, quality: Quality) -> Surface:
     """Skin of a person with (V, 3) posed vertices, tucked under the clothes."""
-    body, bare = load_body(), parts.bare_skin()
+    mesh = parts.bare_skin(quality.skin_detail)
     return Surface(
         name="skin",
         kind=SKIN,
-        vertices=posed[: body.body_vertices[-1] + 1],
-        triangles=body.triangles[bare],
-        label=parts.skin_labels()[bare],
-        corner_uv=body.body_corner_uv[bare],
+        vertices=posed[mesh.vertices],
+        triangles=mesh.triangles,
+        label=mesh.labels,
+        corner_uv=mesh.corner_uv,
         texture=person.skin,
         specular=0.18,
         gloss=18,
@@ -130,4 +130,4 @@ def worn_always(
                 colour=person.hair.colour,
             )
         )
-    return [*surfaces, *make_shoes(person.shoe_colour, posed, skeleton)]
+    return [*surfaces, *make_shoes(person.shoe_colour, posed, skeleton, quality)]

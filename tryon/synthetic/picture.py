@@ -149,20 +149,21 @@ _TONE_CURVE = _tone_curve()
 @numba.njit(cache=True, fastmath=True)
 def _expose(linear: np.ndarray, curve: np.ndarray, exposure: float, grain: np.ndarray, out: np.ndarray) -> None:
     step = linear.shape[0] // out.shape[0]
-    scale, end = _TONES / _BRIGHTEST, float(_TONES)
+    scale, end = np.float32(_TONES / _BRIGHTEST), np.float32(_TONES)
+    share, zero, one = np.float32(exposure / (step * step)), np.float32(0), np.float32(1)
     for row in range(out.shape[0]):
         for column in range(out.shape[1]):
             for k in range(3):
-                light = 0.0
+                light = zero
                 for i in range(step):
                     for j in range(step):
                         light += linear[row * step + i, column * step + j, k]
-                place = min(np.sqrt(max(light, 0.0) * exposure / (step * step)) * scale, end)
-                low = int(place)
-                tone = curve[low] + (curve[low + 1] - curve[low]) * (place - low)
+                place = min(np.sqrt(max(light, zero) * share) * scale, end)
+                low = np.int32(place)
+                tone = curve[low] + (curve[low + 1] - curve[low]) * (place - np.float32(low))
                 if grain.shape[0] > 0:
                     tone += grain[row, column, k]
-                out[row, column, k] = int(min(max(tone, 0.0), 1.0) * 255 + 0.5)
+                out[row, column, k] = np.int32(min(max(tone, zero), one) * np.float32(255) + np.float32(0.5))
 
 
 def develop(linear: np.ndarray, size: int, exposure: float, grain: np.ndarray | None) -> np.ndarray:
@@ -171,6 +172,12 @@ def develop(linear: np.ndarray, size: int, exposure: float, grain: np.ndarray | 
     none = np.empty((0, 0, 3), np.float32)
     _expose(linear, _TONE_CURVE, float(exposure), none if grain is None else grain, image)
     return image
+
+
+def _depths(meshes: list[Mesh]) -> tuple[float, float]:
+    """Lowest and highest z."""
+    ends = [(mesh.vertices[:, 2].min(), mesh.vertices[:, 2].max()) for mesh in meshes]
+    return float(min(low for low, _ in ends)), float(max(high for _, high in ends))
 
 
 def take_picture(
@@ -218,14 +225,19 @@ def take_picture(
     ]
     far = np.float32(camera.distance + _BEYOND)
     open_sky = occlusion(np.minimum(fragments.depth, far), camera.extent)
-    shadow_size = max(192, round(samples * quality.shadow_map))
-    casters = [Caster(mesh.vertices, mesh.triangles, hides) for mesh, hides in zip(meshes, closed, strict=True)]
+    shadow_size = max(160, round(samples * quality.shadow_map))
+    casters = [
+        Caster(mesh.vertices, mesh.triangles, hides)
+        for mesh, hides, window in zip(meshes, closed, windows, strict=True)
+        if not window.empty
+    ]
+    shown = camera.frustum(*_depths(meshes))
     threads = np.clip(samples / camera.extent / _THREADS_PER_DM / 2.5 - 1, 0, 1) if quality.weave else 0
     linear = np.array(background, np.float32, order="C")
     eye = tuple(float(c) for c in camera.position)
     materials = [surface.material(_THREAD_CONTRAST * threads) for surface in surfaces]
     for number, one in enumerate((light,) if isinstance(light, Light) else light):
-        shadow = cast_shadows(casters, one.direction, shadow_size)
+        shadow = cast_shadows(casters, one.direction, shadow_size, shown)
         canvas = np.zeros_like(linear) if number else linear
         for mesh, material, first, window in zip(meshes, materials, firsts, windows, strict=False):
             shade(canvas, fragments, window, int(first), mesh, material, one, shadow, open_sky, eye)

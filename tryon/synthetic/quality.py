@@ -17,6 +17,8 @@ class Quality:
         hair_level: Catmull-Clark steps of the hair on the scalp.
         hair_grid: strands and points per strand of long hair.
         hair_rounds: how often long hair is pushed off the shoulders.
+        skin_detail: dm, shorter edges of head and hands are left out; 0 for none.
+        shoe_grid: points along and around a shoe.
         skin_texture, fabric_texture: sides of the textures.
         supersampling: samples per pixel along each axis.
         shadow_map: side of the shadow map in shares of the samples along a side.
@@ -32,6 +34,8 @@ class Quality:
     hair_level: int = 1
     hair_grid: tuple[int, int] = (40, 24)
     hair_rounds: int = 1
+    skin_detail: float = 0.0
+    shoe_grid: tuple[int, int] = (30, 24)
     skin_texture: int = 256
     fabric_texture: int = 384
     supersampling: int = 2
@@ -40,7 +44,14 @@ class Quality:
 
 
 TRAINING = Quality()
-SMALL = replace(TRAINING, cloth_level=0, drape_effort=0.6, fabric_texture=256)  # a pixel shows no more of the cloth
+SMALL = replace(  # a pixel shows no more of cloth, skin, hair and shoes
+    TRAINING,
+    cloth_level=0,
+    hair_grid=(30, 22),
+    skin_detail=0.1,
+    shoe_grid=(18, 16),
+    fabric_texture=256,
+)
 DISPLAY = Quality(
     cloth_level=2,
     drape_effort=1.2,

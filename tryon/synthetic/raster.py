@@ -35,14 +35,23 @@ class Window(NamedTuple):
     left: int
     right: int
 
+    @property
+    def empty(self) -> bool:
+        """Whether no sample is inside."""
+        return self.top >= self.bottom or self.left >= self.right
+
+
+_HALF, _ONE, _THIN = np.float32(0.5), np.float32(1), np.float32(1e-9)
+_OUTSIDE = np.float32(-1e-5)  # rounding: no crack between neighbours
+
 
 @numba.njit(inline="always")
 def _samples_within(low: float, high: float, count: int) -> tuple[int, int]:
     """First and last of `count` samples whose middles may lie in an interval."""
-    return int(max(low + 0.4999, 0.0)), min(count - 1, int(high - 0.5))
+    return int(max(low + np.float32(0.4999), np.float32(0))), min(count - 1, int(high - _HALF))
 
 
-@numba.njit(cache=True, fastmath=True)
+@numba.njit(cache=True, fastmath=True, error_model="numpy")
 def _rasterise(
     x: np.ndarray,
     y: np.ndarray,
@@ -57,33 +66,34 @@ def _rasterise(
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
         xa, xb, xc, ya, yb, yc = x[a], x[b], x[c], y[a], y[b], y[c]
         area = (xb - xa) * (yc - ya) - (xc - xa) * (yb - ya)
-        if -1e-9 < area < 1e-9 or (closed and area > 0):
+        if -_THIN < area < _THIN or (closed and area > 0):
             continue
         top, bottom = _samples_within(min(ya, min(yb, yc)), max(ya, max(yb, yc)), height)
         left, right = _samples_within(min(xa, min(xb, xc)), max(xa, max(xb, xc)), width)
         if top > bottom or left > right:
             continue
-        inverse = 1.0 / area
+        inverse = _ONE / area
         # Weights of the second and third corner grow evenly along rows and columns.
         right1, down1 = (yc - ya) * inverse, (xa - xc) * inverse
         right2, down2 = (ya - yb) * inverse, (xb - xa) * inverse
         za, zb, zc = inverse_depth[a], inverse_depth[b], inverse_depth[c]
+        dx = np.float32(left) + _HALF - xa
         for row in range(top, bottom + 1):
-            dy = row + 0.5 - ya
+            dy = np.float32(row) + _HALF - ya
+            w1 = dx * right1 + dy * down1
+            w2 = dx * right2 + dy * down2
             for column in range(left, right + 1):
-                dx = column + 0.5 - xa
-                w1 = dx * right1 + dy * down1
-                w2 = dx * right2 + dy * down2
-                w0 = 1.0 - w1 - w2
-                if w0 < -1e-6 or w1 < -1e-6 or w2 < -1e-6:
-                    continue
-                nearness = w0 * za + w1 * zb + w2 * zc
-                if nearness * out.depth[row, column] > 1:
-                    far = 1 / nearness
-                    out.depth[row, column] = far
-                    out.triangle[row, column] = first + t
-                    out.second[row, column] = w1 * zb * far  # perspective-correct
-                    out.third[row, column] = w2 * zc * far
+                w0 = _ONE - w1 - w2
+                if min(w0, min(w1, w2)) >= _OUTSIDE:
+                    nearness = w0 * za + w1 * zb + w2 * zc
+                    if nearness * out.depth[row, column] > _ONE:
+                        far = _ONE / nearness
+                        out.depth[row, column] = far
+                        out.triangle[row, column] = first + t
+                        out.second[row, column] = w1 * zb * far  # perspective-correct
+                        out.third[row, column] = w2 * zc * far
+                w1 += right1
+                w2 += right2
 
 
 def empty_frame(samples: int) -> Fragments:
@@ -121,9 +131,12 @@ def rasterise(
     """
     samples = len(fragments.depth)
     x, y = np.ascontiguousarray((samples * points).astype(np.float32).T)
-    _rasterise(x, y, (1 / depth).astype(np.float32), triangles, first, closed, fragments)
-    left, top, right, bottom = (int(v) for v in np.clip((x.min(), y.min(), x.max() + 1, y.max() + 1), 0, samples))
-    return Window(top, bottom, left, right)
+    ends = x.min(), y.min(), x.max() + 1, y.max() + 1
+    left, top, right, bottom = (int(min(max(end, 0), samples)) for end in ends)
+    window = Window(top, bottom, left, right)
+    if not window.empty:
+        _rasterise(x, y, (1 / depth).astype(np.float32), triangles, first, closed, fragments)
+    return window
 
 
 class ShadowMap(NamedTuple):
@@ -145,33 +158,34 @@ class ShadowMap(NamedTuple):
     lowest: float
 
 
-@numba.njit(cache=True, fastmath=True)
+@numba.njit(cache=True, fastmath=True, error_model="numpy")
 def _highest(x: np.ndarray, y: np.ndarray, z: np.ndarray, triangles: np.ndarray, closed: bool, out: np.ndarray) -> None:
     height, width = out.shape
     for t in range(triangles.shape[0]):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
         xa, xb, xc, ya, yb, yc = x[a], x[b], x[c], y[a], y[b], y[c]
         area = (xb - xa) * (yc - ya) - (xc - xa) * (yb - ya)
-        if -1e-9 < area < 1e-9 or (closed and area < 0):
+        if -_THIN < area < _THIN or (closed and area < 0):
             continue
         top, bottom = _samples_within(min(ya, min(yb, yc)), max(ya, max(yb, yc)), height)
         left, right = _samples_within(min(xa, min(xb, xc)), max(xa, max(xb, xc)), width)
         if top > bottom or left > right:
             continue
-        inverse = 1.0 / area
+        inverse = _ONE / area
         # Weights of the second and third corner grow evenly along rows and columns.
         right1, down1 = (yc - ya) * inverse, (xa - xc) * inverse
         right2, down2 = (ya - yb) * inverse, (xb - xa) * inverse
-        za, zb, zc = z[a], z[b], z[c]
+        za, zb, zc = z[a], z[b] - z[a], z[c] - z[a]
+        dx = np.float32(left) + _HALF - xa
         for row in range(top, bottom + 1):
-            dy = row + 0.5 - ya
+            dy = np.float32(row) + _HALF - ya
+            w1 = dx * right1 + dy * down1
+            w2 = dx * right2 + dy * down2
             for column in range(left, right + 1):
-                dx = column + 0.5 - xa
-                w1 = dx * right1 + dy * down1
-                w2 = dx * right2 + dy * down2
-                if w1 >= 0 and w2 >= 0 and w1 + w2 <= 1:
-                    value = za * (1 - w1 - w2) + zb * w1 + zc * w2
-                    out[row, column] = max(out[row, column], value)
+                if min(_ONE - w1 - w2, min(w1, w2)) >= _OUTSIDE:
+                    out[row, column] = max(out[row, column], za + zb * w1 + zc * w2)
+                w1 += right1
+                w2 += right2
 
 
 @numba.njit(cache=True, fastmath=True)
@@ -193,25 +207,31 @@ class Caster(NamedTuple):
     closed: bool
 
 
-def cast_shadows(casters: Sequence[Caster], towards: np.ndarray, size: int) -> ShadowMap:
+def cast_shadows(
+    casters: Sequence[Caster], towards: np.ndarray, size: int, seen: np.ndarray | None = None
+) -> ShadowMap:
     """The shadow map of some meshes.
 
     Args:
         casters: the meshes.
         towards: (3,) unit vector to the light.
         size: side of the map.
+        seen: (n, 3) corners of a convex body if only what lies in it will ask whether it is lit.
     """
-    right = np.cross([0, 1.0, 0], towards)
+    right = np.array([towards[2], 0.0, -towards[0]])
     right /= np.linalg.norm(right)
-    up = np.cross(towards, right)
+    up = np.array([towards[1] * right[2], towards[2] * right[0] - towards[0] * right[2], -towards[1] * right[0]])
     axes = np.array([right, up, towards], np.float32)
     turned = [_turn(caster.vertices, axes) for caster in casters]
-    low = np.min([view.min(1) for view in turned], 0)
-    high = np.max([view.max(1) for view in turned], 0)
-    centre, lowest = (low + high) / 2, low[2]
-    extent = (high - low)[:2].max() * np.float32(1.04)
+    low, high = np.min([view.min(1) for view in turned], 0), np.max([view.max(1) for view in turned], 0)
+    if seen is not None:
+        corners = _turn(np.ascontiguousarray(seen, np.float32), axes)[:2]
+        low[:2], high[:2] = np.maximum(low[:2], corners.min(1)), np.minimum(high[:2], corners.max(1))
+    centre, lowest = (low + high) / 2, np.float32(low[2])
+    extent = np.float32((high - low)[:2].max() * 1.04)
     height = np.zeros((size, size), np.float32)
+    scale = np.float32(size) / extent
+    left, bottom = (np.float32(c) - np.float32(0.5) * extent for c in centre[:2])
     for caster, (x, y, z) in zip(casters, turned, strict=True):
-        columns, rows = ((x - centre[0]) / extent + 0.5) * size, ((y - centre[1]) / extent + 0.5) * size
-        _highest(columns, rows, z - lowest + 1, caster.triangles, caster.closed, height)
+        _highest((x - left) * scale, (y - bottom) * scale, z - lowest + 1, caster.triangles, caster.closed, height)
     return ShadowMap(height, *axes, float(centre[0]), float(centre[1]), float(extent), float(lowest))

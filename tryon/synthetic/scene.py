@@ -40,9 +40,18 @@ class Camera:
     def project(self, points: np.ndarray) -> np.ndarray:
         """(n, 2) positions of (n, 3) points in the frame: [0, 1] from the top left corner."""
         scale = self.distance / (self.depth(points) * self.extent)
-        x = 0.5 + (points[:, 0] - self.centre[0]) * scale
-        y = 0.5 - (points[:, 1] - self.centre[1]) * scale
-        return np.stack([x, y], 1)
+        place = np.empty((len(points), 2), scale.dtype)
+        place[:, 0] = 0.5 + (points[:, 0] - self.centre[0]) * scale
+        place[:, 1] = 0.5 - (points[:, 1] - self.centre[1]) * scale
+        return place
+
+    def frustum(self, back: float, front: float) -> np.ndarray:
+        """(8, 3) dm, corners of what the frame shows between two z."""
+        corners = []
+        for z in (back, front):
+            half = 0.5 * self.extent * (self.distance - (z - self.centre[2])) / self.distance
+            corners += [(self.centre[0] + i * half, self.centre[1] + j * half, z) for i in (-1, 1) for j in (-1, 1)]
+        return np.array(corners)
 
 
 def frame_person(posed: np.ndarray, joints: np.ndarray, framing: str, rng: np.random.Generator) -> Camera:

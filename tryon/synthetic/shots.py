@@ -203,7 +203,7 @@ def trace_flow(target: Shot, source: Shot) -> np.ndarray:
     size = len(source.picture.image)
     position = source.picture.camera.project(points)
     depth = source.picture.camera.depth(points)
-    inside = ((position >= 0) & (position < 1)).all(1)
+    inside = ((position >= 0) & (position.astype(np.float16) < 1)).all(1)  # as it is stored
     column, row = np.clip((position * size).astype(int), 0, size - 1).T
     nearest = source.picture.seen.depth[row, column]
     visible = inside & (np.abs(depth - nearest) < _SAME_DEPTH)
