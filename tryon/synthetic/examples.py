@@ -1,7 +1,7 @@
 """Render the example pictures and their truth: `python -m tryon.synthetic.examples --out examples`.
 
-Unlike training pairs these are cast and dressed by hand: the tables in `casting.py` say who stands
-where in what. Give `--only NAME` for one picture and `--size` for a quick look.
+Unlike training pairs these are cast and dressed by hand: the tables in `casting.py` and
+`products.py` say who stands where in what. Give `--only NAME` for one picture and `--size` for a quick look.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from PIL import Image
 from tryon.preprocessing.parsing import PALETTE
 from tryon.synthetic.asset import load_body
 from tryon.synthetic.body import morph
-from tryon.synthetic.casting import GARMENTS, MODELS, PERSONS, STANCES, Item, Model, Portrait, Product
+from tryon.synthetic.casting import PERSONS
 from tryon.synthetic.cuts import Piece
 from tryon.synthetic.dressing import Outfit, Trim, cloth_surface, display, dress
 from tryon.synthetic.fabric import make_fabric
@@ -32,8 +32,10 @@ from tryon.synthetic.parts import smooth_chest
 from tryon.synthetic.person import EYE_COLOURS, Person
 from tryon.synthetic.picture import Picture, Surface, take_picture
 from tryon.synthetic.pose import ARM_PAIRS, Pose, arm_preset
+from tryon.synthetic.products import GARMENTS
 from tryon.synthetic.quality import DISPLAY
 from tryon.synthetic.raster import Caster
+from tryon.synthetic.roles import MODELS, STANCES, Item, Model, Portrait, Product
 from tryon.synthetic.scene import Camera, frame_person
 from tryon.synthetic.sets import build_set
 from tryon.synthetic.shade import SKIN, Light

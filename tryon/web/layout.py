@@ -8,7 +8,7 @@ import gradio as gr
 from tryon.conditions import CATEGORIES
 from tryon.web.sampler import DEFAULT, MAX_GUIDANCE, MAX_STEPS, served_names
 from tryon.web.seen import EDITOR_SIDE, PAINT
-from tryon.web.sharing import example_files
+from tryon.web.sharing import example_files, thumbnail
 from tryon.web.texts import TRANSLATIONS as text
 
 STILL = {"interactive": False, "buttons": ["fullscreen"]}
@@ -16,8 +16,8 @@ RED = "#{:02x}{:02x}{:02x}".format(*PAINT)
 
 
 def captioned(paths: list[Path]) -> list[tuple[str, str]]:
-    """Pictures for a gallery; captions serve as alt texts."""
-    return [(str(path), path.stem.replace("_", " ")) for path in paths]
+    """Small versions of example pictures for a gallery; captions serve as alt texts."""
+    return [(str(thumbnail(path)), path.stem.replace("_", " ")) for path in paths]
 
 
 def picture_column(what: str) -> SimpleNamespace:

@@ -33,6 +33,12 @@ def example_files(kind: str, category: str = "auto") -> list[Path]:
     return [path for path in paths if category == "auto" or path.stem.startswith(f"{category}_")]
 
 
+def thumbnail(path: Path) -> Path:
+    """The small version of an example picture; the picture itself if there is none."""
+    small = EXAMPLES / "thumbnails" / path.parent.name / f"{path.stem}.webp"
+    return small if small.exists() else path
+
+
 def query_of(person: dict | None, garment: dict | None, category: str, seed: float | None, checkpoint: str) -> str:
     """The settings as the query of an address; pictures only where they are examples."""
     query = {"model": checkpoint, "category": category, "seed": int(-1 if seed is None else seed)}
