@@ -420,6 +420,10 @@ def test_a_sleeve_taken_for_an_arm_is_found_out_by_its_colour():
     corrected = sleeves_are_no_skin(parsing, picture)
     assert (corrected[24:46, 74:80] == LABEL["upper"]).all()
     assert (corrected[54:76, 74:80] == LABEL["left_arm"]).all()
+    picture[20:68, 70:84] = (160, 115, 92)  # now the lower fifth alone is dark: a shadow
+    picture[68:80, 70:84] = (40, 30, 50)
+    assert np.array_equal(sleeves_are_no_skin(parsing, picture), parsing)
+    picture[20:50, 70:84] = (90, 110, 60)
     parsing[:20] = LABEL["background"]
     assert np.array_equal(sleeves_are_no_skin(parsing, picture), parsing)
 
@@ -511,6 +515,34 @@ def test_the_outline_follows_the_colours_and_ends_where_the_body_does():
     assert set(np.unique(sharp)) == {0, LABEL["upper"]}
     assert ((sharp > 0) != truth).sum() < 0.1 * (np.roll(truth, 4, axis=1) != truth).sum()
     assert np.array_equal(sharp, outlined(probabilities, reach, picture))
+
+
+def test_letters_of_the_walls_colour_are_no_holes():
+    truth, picture = np.zeros((128, 128), bool), np.full((128, 128, 3), 225, np.uint8)
+    truth[30:110, 30:100] = True
+    picture[truth] = (20, 20, 30)
+    picture[60:70, 50:54] = picture[60:70, 60:64] = 225  # letters
+    probabilities = np.full((len(LABELS), 128, 128), 1e-4, np.float32)
+    probabilities[LABEL["upper"]] = np.where(truth, 0.9, 0.03)
+    probabilities[0] = 1 - probabilities[LABEL["upper"]]
+    everywhere = np.ones((128, 128), bool)
+    assert (outlined(probabilities, everywhere, picture)[55:75, 45:70] == LABEL["upper"]).all()
+    probabilities[:, 58:72, 48:66] = probabilities[:, :1, :1]  # a gap that the annotator sees as well stays open
+    assert (outlined(probabilities, everywhere, picture)[61:69, 51:53] == 0).all()
+
+
+def test_trousers_of_the_shirts_colour_stay_trousers():
+    """One cloth above and below, and a face and arms of another colour: then colours cannot tell where the hem is."""
+    parsing, picture = np.zeros((100, 100), np.uint8), np.full((100, 100, 3), 220, np.uint8)
+    for name, rows, columns, colour in (
+        ("face", slice(0, 20), slice(40, 60), (214, 160, 130)),
+        ("upper", slice(20, 60), slice(30, 70), (20, 20, 26)),
+        ("lower", slice(60, 95), slice(30, 70), (20, 20, 26)),
+        ("left_arm", slice(20, 60), slice(80, 92), (214, 160, 130)),
+    ):
+        parsing[rows, columns], picture[rows, columns] = LABEL[name], colour
+    picture[70:95:2, 30:70] = (60, 60, 90)  # creases, so that not all of it is black
+    assert np.array_equal(edges_by_colour(parsing, picture, ("upper", "dress")), parsing)
 
 
 def test_a_hem_under_another_label_is_found_by_its_colour():

@@ -13,6 +13,10 @@ ONE_PIECE_DOUBT = 0.1  # share of the votes for a dress from which it may be one
 ONE_PIECE_COLOUR = 8.0  # CIE76 with lightness halved: folds and shade of one cloth stay below
 EDGE_REACH = 0.06  # of the square: how far the border of a garment may be off
 EDGE_LOGIT = 1.5  # e to this is how many times commoner a colour is in the garment than in the rest of the figure
+SAME_CLOTH = 0.3  # share of another garment in this one's colours from which colours cannot tell them apart
+HOLE = 0.004  # of the square: a larger gap in a figure is one
+HOLE_BELIEF = 0.7  # mean probability of the figure in a hole that is none
+SHADE = 0.35  # of an arm: a smaller part that has not the skin's colour is its shaded side, no sleeve
 SKIN_TOLERANCE = 16.0  # CIE76 with lightness counted 0.35; shaded arms stay below, most cloth lies above
 
 
@@ -35,12 +39,22 @@ def outlined(probabilities: np.ndarray, reach: np.ndarray, square: np.ndarray) -
     if inside.sum() > 40 and outside.sum() > 40:
         logit = logit + np.clip(colour_logit(square, inside, outside), -COLOUR_WEIGHT, COLOUR_WEIGHT) * reach
     sharp = grab_cut(square, logit, sure=4.0) & reach
+    sharp = _without_holes(sharp, figure)
     # labels spread from where the annotator sees the figure to where the colours say that it goes on
     weight = cv2.GaussianBlur(figure, (0, 0), SPREAD * len(figure)) + 1e-6
     labels = np.stack([cv2.GaussianBlur(m, (0, 0), SPREAD * len(figure)) / weight for m in probabilities])
     labels = np.where(figure > 0.5, probabilities, labels)
     labels[background] = 0
     return np.where(sharp, labels.argmax(0), background).astype(np.uint8)
+
+
+def _without_holes(mask: np.ndarray, figure: np.ndarray) -> np.ndarray:
+    """The mask with small holes closed where the annotator sees the figure: letters have the wall's colour at times."""
+    count, parts, stats, _ = cv2.connectedComponentsWithStats((~mask).astype(np.uint8), connectivity=4)
+    belief = np.bincount(parts.ravel(), figure.ravel(), count) / np.maximum(np.bincount(parts.ravel()), 1)
+    closed = (stats[:, cv2.CC_STAT_AREA] < HOLE * mask.size) & (belief > HOLE_BELIEF)
+    closed[0] = False
+    return mask | closed[parts]
 
 
 def sleeves_are_no_skin(parsing: np.ndarray, square: np.ndarray) -> np.ndarray:
@@ -69,7 +83,9 @@ def sleeves_are_no_skin(parsing: np.ndarray, square: np.ndarray) -> np.ndarray:
         (("left_leg", "right_leg"), "lower"),
     ):
         worn = garment if (parsing == LABEL[garment]).sum() >= (parsing == LABEL["dress"]).sum() else "dress"
-        result[cloth & label_mask(parsing, skin)] = LABEL[worn]
+        for part in (parsing == LABEL[name] for name in skin):
+            if cloth[part].sum() > SHADE * part.sum():
+                result[cloth & part] = LABEL[worn]
     return result
 
 
@@ -121,6 +137,10 @@ def edges_by_colour(parsing: np.ndarray, square: np.ndarray, labels: tuple[str, 
         return parsing
     cloth = colour_logit(square, core, rest & ~near) > EDGE_LOGIT
     grown = cloth & near & rest & (parsing != LABEL["face"])
+    for other in set(GARMENTS) - set(labels):
+        area = parsing == LABEL[other]
+        if area.sum() > 60 and cloth[area].mean() > SAME_CLOTH:  # black trousers under a black shirt
+            grown &= ~area
     counts = np.bincount(parsing[worn], minlength=len(LABELS))
     return np.where(grown, counts.argmax(), parsing).astype(np.uint8)
 
