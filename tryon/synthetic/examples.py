@@ -46,6 +46,7 @@ from tryon.synthetic.studio import ambience, dome, set_stage, softbox
 logger = logging.getLogger(__name__)
 _QUALITY = replace(DISPLAY, shadow_map=0.5, cloth_smoothing=1)  # there are many lights, and hems stay even
 THUMBNAIL = 256  # pixels
+_COLLAR_RESTS = {"hoodie": 0.0, "turtleneck": 0.8}  # how much closer than sewn what is stiff lies on the shoulders
 _STRAIGHT = 0.12  # dm by which tops are wider at the waist than the body under them
 # What may lie between a joint and the camera without hiding it, dm: the body itself. OpenPose-18 order.
 _THICKNESS = (0.5, 1.3, 1.1, 0.8, 0.6, 1.1, 0.8, 0.6, 1.9, 1.1, 0.9, 1.9, 1.1, 0.9, 0.5, 0.5, 0.5, 0.5)
@@ -128,16 +129,15 @@ def _tailor(item: Item | None) -> Garment | None:
     else:
         upwards = vertex_normals(garment.position, garment.triangles)[:, 1]
         resting = np.clip(upwards / 0.5, 0, 1) * (height > 2.5)
-        if item.kind == "hoodie":  # its hood keeps its volume
-            resting *= garment.pinned == 0
-        ease = garment.ease * (1 - 0.8 * resting)
+        ease = garment.ease * (1 - resting * np.where(garment.pinned, _COLLAR_RESTS.get(item.kind, 0.4), 0.8))
     if KINDS[garment.kind].loose_hem and not garment.under.any():
         ease = ease + _STRAIGHT * np.exp(-(((height - 1.9) / 0.9) ** 2)) * (garment.ease > 0.15)
     pinned = garment.pinned
-    if garment.category == "dress":  # bodice and skirt are one at the waist
-        waist = np.clip((np.abs(height - 1.55) - 0.3) / 0.5, 0, 1)
-        ease = np.where(garment.piece == KINDS[garment.kind].waist_piece, 0.09, 0.05) * (1 - waist) + ease * waist
-        pinned = np.maximum(pinned, (garment.piece == KINDS[garment.kind].shoulder_piece) & (height < 1.8))
+    if garment.category == "dress":  # the bodice lies upon the skirt where they are sewn together
+        kind = KINDS[garment.kind]
+        away = np.clip((np.abs(height - 1.5) - 0.3) / 0.4, 0, 1)
+        ease = np.where(garment.piece == kind.waist_piece, 0.05, 0.13) * (1 - away) + ease * away
+        pinned = np.maximum(pinned, (garment.piece == kind.shoulder_piece) & (height < 1.75))
     return replace(garment, ease=ease.astype(np.float32), pinned=pinned.astype(np.float32))
 
 
@@ -247,7 +247,7 @@ def main(arguments: list[str] | None = None) -> None:
             take = photograph_portrait if isinstance(row, Portrait) else photograph_item
             example = take(row, options.size)
             path = options.out / folder / f"{name}.webp"
-            Image.fromarray(example.picture.image).save(path, quality=90, method=6)
+            Image.fromarray(example.picture.image).save(path, quality=94, method=6)
             write_thumbnail(path, options.out / "thumbnails" / folder / path.name)
             write_parsing(example.picture.parsing, options.out / "truth" / folder / f"{name}.png")
             joints[f"{folder}/{name}"] = example.joints.tolist()

@@ -74,9 +74,9 @@ GARMENTS = {
     ),
     "upper_cream_turtleneck": Product(Item("turtleneck", 10, (226, 214, 190), "knit", seed=12)),
     "upper_pink_cardigan": Product(Item("open_jacket", 24, (206, 148, 152), "knit", seed=5), "mannequin_m"),
-    "upper_camel_blazer_worn": Portrait(
-        "dan",
-        Item("open_jacket", 20, (170, 126, 82)),
+    "upper_camel_jacket_worn": Portrait(
+        "pilar",
+        Item("jacket", 28, (170, 126, 82)),
         BLACK_JEANS,
         "waist",
         ("down", "down"),

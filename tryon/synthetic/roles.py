@@ -92,7 +92,7 @@ def _shape(gender: float, age: float, ancestry: tuple[float, float, float], **re
 MODELS = {
     "ana": Model(_shape(0, 0.12, (0.1, 0.2, 0.7), weight=0.42), (221, 185, 165), "bun", _BROWN, eyes="brown", seed=1),
     "ben": Model(_shape(1, 0.2, (0.85, 0.05, 0.1), muscle=0.55), (112, 74, 54), "buzz", shoes=(235, 232, 226), seed=2),
-    "chie": Model(_shape(0, 0.3, (0, 0.95, 0.05), weight=0.45), (216, 176, 150), "bob", (30, 24, 22), 0.14, seed=3),
+    "chie": Model(_shape(0, 0.3, (0, 0.95, 0.05), weight=0.45), (216, 176, 150), "short", (30, 24, 22), 0.2, seed=3),
     "dan": Model(
         _shape(1, 0.1, (0, 0.15, 0.85), weight=0.4), (220, 178, 156), "short", _FAIR, 0.2, eyes="blue", seed=4
     ),
