@@ -20,6 +20,8 @@ PICTURE_SIDE = 512  # pixels of the square that the garment is cut out of
 MARGIN = 0.15  # around a garment laid out, as rendered ones have it on average
 PROXY_SIDE = 384  # pixels of the picture in which a garment is outlined
 
+FAINTEST_EDGE = 5.0  # of 255: white shirts on white tables have more
+
 NO_GARMENT = (
     "No garment was found in this picture; please use a photo of one garment, laid out on a plain surface or worn by "
     "somebody."
@@ -150,6 +152,9 @@ def _laid_out(annotator: torch.nn.Module, image: Image.Image, category: str) -> 
     certainty = float(prior[mask].mean()) if mask.any() else 0.0
     if outline.mean() < 0.02 or certainty < 0.25 or mask.mean() > 0.85:
         raise InputError(NO_GARMENT)
+    picture = frame.crop(image, PICTURE_SIDE, colour)
+    if edge_along(picture, outline) < FAINTEST_EDGE:
+        raise InputError(NO_GARMENT)
     warnings = []
     votes = category_votes(seen, outline)
     likely, sure = likely_category(outline, votes)
@@ -163,8 +168,26 @@ def _laid_out(annotator: torch.nn.Module, image: Image.Image, category: str) -> 
         warnings.append("The outline of the garment is not certain; a plainer background would help.")
     parsing = np.where(outline, np.uint8(LABEL[category]), np.uint8(0))
     pose = joints_of_outline(annotator, outline, category)
-    picture = frame.crop(image, PICTURE_SIDE, colour)
     return Garment(picture, parsing, pose, category, False, tuple(warnings), frame, votes)
+
+
+def edge_along(picture: np.ndarray, outline: np.ndarray) -> float:
+    """How much the picture changes where a garment is said to end, in levels of 255: a smooth wall holds no garment.
+
+    Args:
+        picture: (S, S, 3) uint8 RGB.
+        outline: (S, S) bool.
+    """
+    reach = max(1, len(outline) // 200)
+    inner, outer = (
+        change(outline.astype(np.uint8), np.ones((2 * reach + 1,) * 2, np.uint8)) > 0
+        for change in (cv2.erode, cv2.dilate)
+    )
+    smooth = cv2.GaussianBlur(picture.astype(np.float32), (0, 0), reach)
+    steepest = [cv2.Scharr(smooth, -1, *axis) / 32 for axis in ((1, 0), (0, 1))]
+    slope = np.hypot(*steepest).max(-1)
+    # a step of one level, blurred so, is as steep as 0.4 / reach
+    return float(slope[outer & ~inner].mean()) * reach / 0.4
 
 
 def _garment_prior(seen: Annotation, frame: Frame, whole: Frame, shape: tuple[int, int]) -> np.ndarray:
