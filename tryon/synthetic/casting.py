@@ -78,10 +78,10 @@ PERSONS = {
     ),
     "woman_blue_dress": Portrait(
         "gita",
-        Item("dress", 13, (58, 92, 150), "dots", WHITE, 2),
+        Item("dress", 71, (58, 92, 150), "dots", WHITE, 2),
         None,
         "full",
-        "clasped",
+        ("away", "down"),
         yaw=0.1,
         set="room",
         colour=(222, 214, 200),
