@@ -35,7 +35,7 @@ from tryon.web.layout import batch_panel, history_panel, picture_column, result_
 from tryon.web.sampler import DEFAULT, Sampler
 from tryon.web.sharing import COPY_LINK, query_of
 from tryon.web.texts import TRANSLATIONS as text
-from tryon.web.uploads import ADD_SENT_FILES, NOTE_UPLOADS
+from tryon.web.uploads import ADD_SENT_FILES, LATER, NOTE_UPLOADS
 from tryon.zoo import resident_pipeline
 
 QUEUE_SIZE = 16
@@ -162,7 +162,7 @@ def wire(ui: SimpleNamespace, do: Handlers, demo: gr.Blocks) -> None:
 
     sources = [ui.person, ui.garment, ui.garments]
     working = [done, seen, many]
-    ui.delete.click(
+    deleted = ui.delete.click(
         do.delete,
         [ui.visit, *sources, ui.sent],
         [*sources, *emptied],
@@ -171,6 +171,8 @@ def wire(ui: SimpleNamespace, do: Handlers, demo: gr.Blocks) -> None:
         **RAW,
         **PRIVATE,
     )
+    settled = deleted.then(None, ui.sent, ui.sent, js=LATER)
+    settled.then(do.delete_late, ui.sent, js=ADD_SENT_FILES, **PRIVATE)
 
 
 def serve_programs(ui: SimpleNamespace, sampler: Sampler) -> None:

@@ -66,7 +66,7 @@ def test_flow_points_at_the_same_cloth(shards):
     seen = (batch.flow[:, 2] > 0.5)[:, None].expand_as(target)
     aligned = (fetched - target).abs()[seen].mean()
     shuffled = (fetched.roll(1, 0) - target).abs()[seen & seen.roll(1, 0)].mean()
-    assert aligned < 0.5 * shuffled
+    assert aligned < 0.6 * shuffled
 
 
 def test_flow_points_at_the_same_cloth_of_a_garment_laid_out(shards):

@@ -28,7 +28,7 @@ from tryon.synthetic.garments import KINDS
 from tryon.synthetic.hair import Hair
 from tryon.synthetic.mesh import compact, vertex_normals
 from tryon.synthetic.noise import srgb
-from tryon.synthetic.parts import smooth_chest
+from tryon.synthetic.parts import bare_skin, smooth_chest
 from tryon.synthetic.person import EYE_COLOURS, Person
 from tryon.synthetic.picture import Picture, Surface, take_picture
 from tryon.synthetic.pose import ARM_PAIRS, Pose, arm_preset
@@ -169,6 +169,13 @@ def _joints_seen(picture: Picture, joints: np.ndarray) -> np.ndarray:
     return np.where(inside[:, None], np.column_stack([point, state]), 0)
 
 
+def _drawn_in(skin: Surface) -> Surface:
+    """Skin that keeps away from the waist of a dress, where cloth that blouses would let it through."""
+    x, height, _ = load_body().vertices[bare_skin(_QUALITY.skin_detail).vertices].T
+    depth = 0.15 * np.clip(1.5 - np.abs(height - 1.8) / 0.6, 0, 1) * (np.abs(x) < 1.75)
+    return replace(skin, vertices=(skin.vertices - depth[:, None] * skin.mesh.normals).astype(np.float32))
+
+
 def photograph_portrait(portrait: Portrait, size: int) -> Example:
     """A picture of a person with `size` pixels a side."""
     rng = np.random.default_rng(portrait.seed)
@@ -182,6 +189,8 @@ def photograph_portrait(portrait: Portrait, size: int) -> Example:
     ]
     camera = replace(frame_person(dressed.posed, dressed.joints, portrait.framing, rng), distance=36.0)
     surfaces = [*dressed.body, *clothes]
+    if portrait.lower is None:
+        surfaces[0] = _drawn_in(surfaces[0])
     floor = float(min(surface.vertices[:, 1].min() for surface in surfaces))
     set_ = portrait.set, srgb(*portrait.colour), floor, 0.0, np.random.default_rng(portrait.set_seed)
     return _expose(surfaces, camera, daylight(portrait.light), set_, dressed.joints, size)

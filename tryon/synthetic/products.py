@@ -73,7 +73,7 @@ GARMENTS = {
         Item("jacket", 20, (64, 96, 146), "denim", seed=2), flat=True, turn=0.02, set="table", colour=(196, 176, 150)
     ),
     "upper_cream_turtleneck": Product(Item("turtleneck", 10, (226, 214, 190), "knit", seed=12)),
-    "upper_pink_cardigan": Product(Item("open_jacket", 24, (206, 148, 152), "knit", seed=5), "mannequin_m"),
+    "upper_pink_cardigan": Product(Item("open_jacket", 25, (206, 148, 152), "knit", seed=5), "mannequin_m"),
     "upper_camel_jacket_worn": Portrait(
         "pilar",
         Item("jacket", 28, (170, 126, 82)),

@@ -419,6 +419,10 @@ class Handlers:
         gr.Info(messages(http)["deleted"].format(gone))
         return self.empty() | dict.fromkeys((self.ui.person, self.ui.garment, self.ui.garments))
 
+    def delete_late(self, sent: list[str] | None) -> None:
+        """Delete what the editor sent while everything was being deleted; it does so whenever the page changes."""
+        delete(path for path in sent or [] if isinstance(path, str))
+
     def empty(self) -> dict:
         """The page without results, and without anything that is being made."""
         ui, shown, gone = self.ui, gr.update(visible=True), gr.update(value=None, visible=False)

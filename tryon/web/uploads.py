@@ -28,3 +28,6 @@ ADD_SENT_FILES = """async (...inputs) => {
   return [...inputs.slice(0, -1), window.sentFiles.splice(0)];
 }"""
 """Puts the paths of these files in the place of the last input, once all have arrived."""
+
+LATER = "(...inputs) => new Promise((resolve) => setTimeout(() => resolve(inputs), 3000))"
+"""Passes the inputs on after three seconds: the editor has noticed by then that it is empty."""
