@@ -28,7 +28,7 @@ from tryon.synthetic.person import random_person
 from tryon.synthetic.pose import Pose, arm_preset, random_pose
 from tryon.synthetic.prints import WORDS
 from tryon.synthetic.quality import TRAINING
-from tryon.synthetic.render import STAGES, main, plan_shards, render_dataset
+from tryon.synthetic.render import STAGES, main, parse_arguments, plan_shards, render_dataset
 from tryon.synthetic.shards import list_shards, read_shard, write_shard
 from tryon.synthetic.shots import FLOW_SIZE, Shot, arrange, photograph_person, photograph_product
 from tryon.training.data import FIELDS, RENDERED_FIELDS
@@ -429,6 +429,16 @@ def test_benchmark_tells_speed_and_stages(capsys):
     assert set(shares) == {*STAGES, "rest"}
     assert sum(shares.values()) == pytest.approx(100, abs=1)
     assert min(shares["draping"], shares["shading"], shares["rasterising"]) > 0
+
+
+def test_benchmark_is_of_few_small_pairs_unless_told_otherwise():
+    def shape(*arguments: str) -> tuple[int, int, int]:
+        options = parse_arguments(list(arguments))
+        return options.size, options.pairs, options.reuse
+
+    assert shape("--benchmark") == (128, 500, 6)
+    assert shape("--benchmark", "--size", "512", "--pairs", "3") == (512, 3, 1)
+    assert shape("--out", "data") == (256, 1000, 6)
 
 
 def test_command_line_renders_and_resumes(tmp_path, capsys, monkeypatch):
