@@ -143,7 +143,12 @@ def display_pose(rng: np.random.Generator) -> Pose:
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:
-    return vector / np.linalg.norm(vector)
+    return vector / np.sqrt((vector * vector).sum())
+
+
+@numba.njit(cache=True)
+def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.array([a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]])
 
 
 @numba.njit(cache=True)
@@ -155,21 +160,21 @@ def _rodrigues(x: float, y: float, z: float, sine: float, versine: float) -> np.
 
 
 def rotation(axis: np.ndarray, angle: float) -> np.ndarray:
-    """(3, 3) turn by `angle` radians about `axis`, which need not have unit length."""
-    x, y, z = (float(a) for a in axis)
-    scale = 1 / (x * x + y * y + z * z) ** 0.5
-    return _rodrigues(x * scale, y * scale, z * scale, np.sin(angle), 1 - np.cos(angle))
+    """(3, 3) turn by `angle` radians about `axis`, (3,) float, which need not have unit length."""
+    x, y, z = _unit(axis)
+    return _rodrigues(x, y, z, np.sin(angle), 1 - np.cos(angle))
 
 
 def rotation_between(start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """(3, 3) shortest turn that points `start` along `end`."""
-    a, b = _unit(np.asarray(start, float)), _unit(np.asarray(end, float))
-    x, y, z = (float(c) for c in np.cross(a, b))
+    """(3, 3) shortest turn that points `start` along `end`, both (3,) float."""
+    a, b = _unit(start), _unit(end)
+    x, y, z = _cross(a, b)
     # 1.0001 keeps opposite directions finite.
-    return _rodrigues(x, y, z, 1.0, 1 / (1.0001 + float(a @ b)))
+    return _rodrigues(x, y, z, 1.0, 1 / (1.0001 + (a * b).sum()))
 
 
 def _bend(angles: np.ndarray) -> np.ndarray:
+@numba.njit(cache=True)
     """Half of a bend about y, x and z: it is given to several bones in a row."""
     x, y, z = angles / 2
     return rotation(_UP, y) @ rotation(_RIGHT, x) @ rotation(_FORWARD, z)
@@ -182,6 +187,7 @@ class _Rig:
         self.body = load_body()
         self.head = np.asarray(self.body.head_map @ vertices, np.float64)
         self.tail = np.asarray(self.body.tail_map @ vertices, np.float64)
+@numba.njit(cache=True)
         self.local = np.tile(np.eye(3), (len(self.body.bones), 1, 1))
 
     def at(self, name: str) -> np.ndarray:
@@ -189,6 +195,7 @@ class _Rig:
 
     def turn(self, name: str, local: np.ndarray) -> None:
         self.local[self.body.bone[name]] = local
+@numba.njit(cache=True)
 
     def pose_arm(self, side: str, mirror: float, pose: Pose) -> None:
         upper, fore = (d * [mirror, 1, 1] for d in pose.arms[0 if side == "l" else 1])
@@ -204,7 +211,7 @@ class _Rig:
         current, wanted = (v - axis * (v @ axis) for v in (total @ rest_fore, fore))
         if np.linalg.norm(wanted) > 0.12 * np.linalg.norm(fore):
             current, wanted = _unit(current), _unit(wanted)
-            angle = np.arctan2(axis @ np.cross(current, wanted), current @ wanted)
+            angle = np.arctan2(axis @ _cross(current, wanted), current @ wanted)
             total = rotation(axis, np.clip(angle, -1.5, 1.5) * 0.85) @ total
             shoulder = clavicle.T @ total
         self.turn(f"clavicle_{side}", clavicle)
@@ -217,11 +224,11 @@ class _Rig:
         straight = _unit(along) * 0.6 + _unit(rest_fore) * 0.4
         self.turn(f"hand_{side}", rotation_between(along, straight))
         across = self.at(f"index_01_{side}") - self.at(f"pinky_01_{side}")
-        palm = np.cross(across, along) * mirror
+        palm = _cross(across, along) * mirror
         for finger in ("index", "middle", "ring", "pinky"):
             for k in (1, 2, 3):
                 bone = self.body.bone[f"{finger}_0{k}_{side}"]
-                axis = np.cross(self.tail[bone] - self.head[bone], palm)
+                axis = _cross(self.tail[bone] - self.head[bone], palm)
                 self.local[bone] = rotation(axis, -curl * (0.6 if k == 1 else 0.9))
 
     def pose_leg(self, side: str, mirror: float, pose: Pose) -> None:
