@@ -235,6 +235,15 @@ def test_garments_follow_the_body(kind):
 
 
 @pytest.fixture(scope="module")
+@pytest.mark.parametrize("kind", KINDS)
+def test_cutting_leaves_no_slivers(kind):
+    """Triangles without area have no normal, and would throw the cloth at hems anywhere."""
+    for number in range(3):
+        garment = tailor(kind, number, 0)
+        a, b, c = np.moveaxis(garment.position[garment.triangles], 1, 0)
+        assert np.linalg.norm(np.cross(b - a, c - a), axis=1).min() > 1e-5
+
+
 def worn() -> dict[str, tuple[Garment, Dressed, Shot, Shot]]:
     """Every kind of garment on one person who stands with the arms away, and lying flat."""
     rng = np.random.default_rng(5)

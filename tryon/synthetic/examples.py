@@ -20,13 +20,12 @@ from tryon.preprocessing.parsing import PALETTE
 from tryon.synthetic.asset import load_body
 from tryon.synthetic.body import morph
 from tryon.synthetic.casting import PERSONS
-from tryon.synthetic.cuts import Piece
 from tryon.synthetic.dressing import Outfit, Trim, cloth_surface, display, dress
 from tryon.synthetic.fabric import make_fabric
 from tryon.synthetic.garment import Garment, sew
 from tryon.synthetic.garments import KINDS
 from tryon.synthetic.hair import Hair
-from tryon.synthetic.mesh import compact, vertex_normals
+from tryon.synthetic.mesh import vertex_normals
 from tryon.synthetic.noise import srgb
 from tryon.synthetic.parts import bare_skin, smooth_chest
 from tryon.synthetic.person import EYE_COLOURS, Person
@@ -107,22 +106,12 @@ def _make_up(slot: str, item: Item, garment: Garment, vertices: np.ndarray) -> S
     return cloth_surface(slot, garment, vertices, fabric, Trim())
 
 
-def _trimmed(piece: Piece) -> Piece:
-    """The piece without the ears of no area that scissors leave at hems: their tips point anywhere."""
-    a, b, c = np.moveaxis(np.asarray(piece.weights @ load_body().vertices)[piece.triangles], 1, 0)
-    flat = np.linalg.norm(np.cross(b - a, c - a), axis=1) < 1e-5
-    ear = (np.bincount(piece.triangles.ravel())[piece.triangles] == 1).any(1)
-    triangles, used = compact(piece.triangles[~(flat & ear)])
-    return piece._replace(triangles=triangles, weights=piece.weights[used], ease=piece.ease[used])
-
-
 def _tailor(item: Item | None) -> Garment | None:
     """A garment that fits at the waistband, rests on shoulders and arms, and is wide elsewhere, as heavy cloth is."""
     if item is None:
         return None
     rng = np.random.default_rng(zlib.crc32(repr((item.kind, item.number, 1)).encode()))  # as `tailor` does
-    pattern = KINDS[item.kind].cut(rng, _QUALITY.cloth_level)
-    garment = sew(item.kind, pattern._replace(pieces=[_trimmed(piece) for piece in pattern.pieces]))
+    garment = sew(item.kind, KINDS[item.kind].cut(rng, _QUALITY.cloth_level))
     height = garment.position[:, 1]
     if garment.category == "lower":
         ease = garment.ease * (0.2 + 0.8 * np.clip((height.max() - height) / 1.2, 0, 1))

@@ -163,69 +163,61 @@ def edges_of(triangles: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray,
 
 
 @numba.njit(cache=True)
-def _cut_triangles(  # noqa: C901
-    triangles: np.ndarray, field: np.ndarray, snap: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Triangles of the part where `field` is positive, and the vertices that the cut adds: their edge and place."""
-    n = len(field)
-    whole, part = 0, 0
+def _sides(triangles: np.ndarray, field: np.ndarray, snap: float) -> np.ndarray:
+    """1 where `field` is positive, -1 elsewhere, 0 for vertices that the cut goes through, being so near."""
+    side = np.where(field > 0, 1, -1)
     for t in range(len(triangles)):
-        inside = 0
         for k in range(3):
-            inside += field[triangles[t, k]] > 0
-        whole += inside == 3
-        part += 0 < inside < 3
-    faces, added = np.empty((whole + 2 * part, 3), np.int64), 0
+            a, b = triangles[t, k], triangles[t, (k + 1) % 3]
+            if (field[a] > 0) != (field[b] > 0):
+                place = field[a] / (field[a] - field[b])
+                if place < snap:
+                    side[a] = 0
+                elif place > 1 - snap:
+                    side[b] = 0
+    return side
+
+
+@numba.njit(cache=True)
+def _cut_triangles(
+    triangles: np.ndarray, field: np.ndarray, side: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Triangles of the part where `side` is 1, and the vertices that the cut adds: their edge and place."""
+    n = len(field)
+    part = 0
+    for t in range(len(triangles)):
+        of_three = side[triangles[t]]
+        part += of_three.max() > 0 and of_three.min() < 0
+    faces, count = np.empty((len(triangles) + part, 3), np.int64), 0
     ends, share = np.empty((2 * part, 2), np.int64), np.empty(2 * part)
     newest, older = np.full(n, -1, np.int64), np.empty(2 * part, np.int64)  # cuts of the edges of a lower vertex
-    cut, cuts, count = np.empty(2 * part, np.int64), 0, 0
-    higher = np.empty(2 * part, np.int64)
+    added = 0
+    polygon = np.empty(4, np.int64)
     for t in range(len(triangles)):
-        if field[triangles[t, 0]] > 0 and field[triangles[t, 1]] > 0 and field[triangles[t, 2]] > 0:
-            faces[count] = triangles[t]
-            count += 1
-    polygon = np.empty(6, np.int64)
-    for t in range(len(triangles)):
-        inside = 0
-        for k in range(3):
-            inside += field[triangles[t, k]] > 0
-        if inside == 0 or inside == 3:
+        if side[triangles[t]].max() <= 0:
             continue
         corners = 0
         for k in range(3):
             a, b = triangles[t, k], triangles[t, (k + 1) % 3]
-            if field[a] > 0 and (corners == 0 or polygon[corners - 1] != a):
+            if side[a] >= 0:
                 polygon[corners] = a
                 corners += 1
-            if (field[a] > 0) == (field[b] > 0):
+            if side[a] * side[b] >= 0:
                 continue
             low, high = min(a, b), max(a, b)
-            at = newest[low]
-            while at >= 0 and higher[at] != high:
-                at = older[at]
-            if at < 0:
-                at = cuts
-                cuts += 1
-                newest[low], older[at], higher[at] = at, newest[low], high
-                place = field[low] / (field[low] - field[high])
-                if place < snap:
-                    cut[at] = low
-                elif place > 1 - snap:
-                    cut[at] = high
-                else:
-                    cut[at] = n + added
-                    ends[added, 0], ends[added, 1], share[added] = low, high, place
-                    added += 1
-            if corners == 0 or polygon[corners - 1] != cut[at]:
-                polygon[corners] = cut[at]
-                corners += 1
-        if polygon[corners - 1] == polygon[0]:
-            corners -= 1
+            cut = newest[low]
+            while cut >= 0 and ends[cut, 1] != high:
+                cut = older[cut]
+            if cut < 0:
+                cut = added
+                newest[low], older[cut] = cut, newest[low]
+                ends[cut, 0], ends[cut, 1], share[cut] = low, high, field[low] / (field[low] - field[high])
+                added += 1
+            polygon[corners] = n + cut
+            corners += 1
         for k in range(1, corners - 1):
-            a, b, c = polygon[0], polygon[k], polygon[k + 1]
-            if a != b and b != c and a != c:
-                faces[count, 0], faces[count, 1], faces[count, 2] = a, b, c
-                count += 1
+            faces[count, 0], faces[count, 1], faces[count, 2] = polygon[0], polygon[k], polygon[k + 1]
+            count += 1
     return faces[:count], ends[:added], share[:added]
 
 
@@ -251,17 +243,17 @@ def clip(
         triangles: (T, 3) int, rows of `weights`.
         weights: (n, V) sparse map onto the base vertices.
         field: (n,) float, linear along edges.
-        snap: share of an edge within which the cut moves onto the vertex, against slivers.
+        snap: share of an edge within which the cut moves onto the vertex, so that it leaves no slivers.
 
     Returns:
         Triangles and map of what is left, renumbered without gaps.
     """
     n = weights.shape[0]
-    faces, ends, share = _cut_triangles(triangles, np.asarray(field, float), snap)
-    if len(ends):
-        rows = np.repeat(np.arange(len(ends)), 2)
-        values = np.stack([1 - share, share], 1).ravel()
-        between = sparse.csr_matrix((values, (rows, ends.ravel())), (len(ends), n))
-        weights = sparse.vstack([weights, between @ weights]).tocsr()
+    field = np.asarray(field, float)
+    faces, ends, share = _cut_triangles(triangles, field, _sides(triangles, field, snap))
     faces, used = compact(faces)
-    return faces, weights[used]
+    whole, added = used[used < n], used[used >= n] - n
+    values = np.concatenate([np.ones(len(whole)), np.stack([1 - share[added], share[added]], 1).ravel()])
+    begin = np.concatenate([np.arange(len(whole)), len(whole) + 2 * np.arange(len(added) + 1)])
+    choice = sparse.csr_matrix((values, np.concatenate([whole, ends[added].ravel()]), begin), (len(used), n))
+    return faces, choice @ weights
