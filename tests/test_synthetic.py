@@ -5,6 +5,7 @@ import multiprocessing
 import resource
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ from tryon.synthetic.garments import KINDS
 from tryon.synthetic.mesh import vertex_normals
 from tryon.synthetic.pairs import PairStream, RenderedPair, render_pair
 from tryon.synthetic.person import random_person
-from tryon.synthetic.pose import Pose, arm_preset, random_pose
+from tryon.synthetic.pose import Pose, arm_preset, random_pose, random_seated_pose
 from tryon.synthetic.prints import WORDS
 from tryon.synthetic.quality import TRAINING
 from tryon.synthetic.render import STAGES, main, parse_arguments, plan_shards, render_dataset
@@ -234,7 +235,6 @@ def test_garments_follow_the_body(kind):
     assert set(np.unique(garment.triangles)) == set(range(len(garment.position)))
 
 
-@pytest.fixture(scope="module")
 @pytest.mark.parametrize("kind", KINDS)
 def test_cutting_leaves_no_slivers(kind):
     """Triangles without area have no normal, and would throw the cloth at hems anywhere."""
@@ -244,6 +244,7 @@ def test_cutting_leaves_no_slivers(kind):
         assert np.linalg.norm(np.cross(b - a, c - a), axis=1).min() > 1e-5
 
 
+@pytest.fixture(scope="module")
 def worn() -> dict[str, tuple[Garment, Dressed, Shot, Shot]]:
     """Every kind of garment on one person who stands with the arms away, and lying flat."""
     rng = np.random.default_rng(5)
@@ -318,6 +319,77 @@ def test_collars_neither_fly_nor_sink_into_the_neck(kind):
         height = ((dressed.cloth["top"][above] - dressed.posed[skin][nearest]) * normals[nearest]).sum(1)
         assert (height > 0).mean() > 0.93  # beside a raised arm the crease of the shoulder closes around a hood
         assert distance.max() < 1.2
+
+
+@pytest.fixture(scope="module")
+def seated() -> list[tuple[Dressed, Shot]]:
+    """People in trousers and shorts who face the camera, on every seat."""
+    rng = np.random.default_rng(3)
+    shots = []
+    for number, seat in enumerate((14, 21, 1, 4, 0, 24, 23, 9)):  # each of `SEATS` among them
+        person = random_person(rng, TRAINING)
+        pose = replace(random_seated_pose(rng), yaw=0.0, seat=seat, arms=(arm_preset("chest"),) * 2)
+        lower, size = tailor("shorts" if number % 2 else "trousers", number, 1), person.vertices
+        outfit = Outfit(tailor("tshirt", number, 1), size, lower, size)
+        dressed = dress(person, pose, outfit, rng, TRAINING)
+        fabric = np.full((2, 384, 384, 3), 0.4, np.float32)
+        surfaces = [
+            cloth_surface(slot, outfit.in_slot(slot), vertices, fabric, Trim())
+            for slot, vertices in dressed.cloth.items()
+        ]
+        setting = arrange(dressed, "full", 256, rng, TRAINING)
+        shots.append((dressed, photograph_person(dressed, surfaces, "lower", setting, 256, TRAINING)))
+    return shots
+
+
+def test_people_sit_on_their_seats(seated):
+    """Hips and knees are at nearly one height, the seat is just under them, and both feet are on the floor."""
+    for dressed, _ in seated:
+        seat = next(surface for surface in dressed.body if surface.name == "seat").vertices
+        hips, knees, ankles = (dressed.joints[pair, 1] for pair in ([8, 11], [9, 12], [10, 13]))
+        assert np.abs(hips - knees).max() < 1
+        assert (knees - ankles).min() > 2.5
+        shoes = min(surface.vertices[:, 1].min() for surface in dressed.body if surface.name == "soles")
+        assert abs(seat[:, 1].min() - shoes) < 0.25
+        level = np.unique(seat[:, 1].round(3))
+        assert (np.abs(hips.mean() - 1 - level) < 0.6).any()
+
+
+def test_seats_are_background_and_hide_nobody(seated):
+    for _, shot in seated:
+        picture = shot.picture
+        number = picture.surface_names.index("seat")
+        first, end = picture.first_triangle[number : number + 2]
+        seat = (picture.seen.triangle >= first) & (picture.seen.triangle < end)
+        assert seat.any()
+        assert (picture.parsing[seat] == LABEL["background"]).all()
+        for joint in shot.pose[[2, 5, 8, 9, 10, 11, 12, 13]]:
+            assert label_at(picture.parsing, joint) != "background"
+
+
+def test_clothes_of_people_who_sit_cover_them(seated):
+    for _, shot in seated:
+        parsing = shot.picture.parsing
+        assert 0.003 < (parsing == LABEL["lower"]).mean() < 0.35  # thighs point at the camera
+        cloth = np.isin(parsing, [LABEL[name] for name in CATEGORIES])
+        skin = np.isin(parsing, [LABEL[name] for name in ("torso_skin", "left_leg", "right_leg")])
+        around = [np.roll(cloth, shift, axis) for axis in (0, 1) for shift in (-3, 3)]
+        assert (skin & np.logical_and.reduce(around)).sum() < 0.004 * cloth.sum()
+
+
+def test_some_people_sit():
+    stream = PairStream(0, 64)
+    size = load_body().vertices
+    trousers = Outfit(tailor("tshirt", 0, 0), size, tailor("trousers", 0, 0), size)
+    skirt = Outfit(tailor("tshirt", 0, 0), size, tailor("skirt", 0, 0), size)
+    dress_ = Outfit(tailor("dress", 0, 0), size)
+    framings = [
+        framing for pose, framing in (stream._pose("upper", trousers) for _ in range(400)) if pose.seat is not None
+    ]
+    assert 0.07 < len(framings) / 400 < 0.17
+    assert set(framings) == {"knee", "full"}
+    for tube in (skirt, dress_):
+        assert all(stream._pose("upper", trousers, tube)[0].seat is None for _ in range(100))
 
 
 def test_details_are_drawn_on_a_copy_of_the_cloth():

@@ -15,6 +15,7 @@ from tryon.synthetic.person import Person, skin_surface, worn_always
 from tryon.synthetic.picture import Surface
 from tryon.synthetic.pose import Pose, Skeleton, display_pose, pose_skeleton, skin_vertices
 from tryon.synthetic.quality import Quality
+from tryon.synthetic.seats import place_seat
 from tryon.synthetic.shade import CLOTH
 
 # Lowest point on the unmorphed body at which lower garments lie under a shirt, dm.
@@ -104,7 +105,12 @@ def _undressed(person: Person, pose: Pose, quality: Quality) -> _Bare:
     normals = vertex_normals(posed, load_body().triangles)
     smooth = parts.smooth_chest(posed)
     obstacle = body_obstacle(smooth, vertex_normals(smooth, load_body().triangles), quality)
-    return _Bare(skeleton, posed, obstacle, worn_always(person, skeleton, posed, normals, quality))
+    surfaces = worn_always(person, skeleton, posed, normals, quality)
+    if pose.seat is not None:
+        seat = place_seat(posed, skeleton, pose)
+        surfaces.append(seat.surface)
+        obstacle = obstacle.joined(seat.obstacle)
+    return _Bare(skeleton, posed, obstacle, surfaces)
 
 
 def dress(

@@ -26,7 +26,7 @@ from tryon.synthetic.garment import Garment, tailor
 from tryon.synthetic.garments import KINDS
 from tryon.synthetic.person import Person, random_person
 from tryon.synthetic.picture import Surface
-from tryon.synthetic.pose import Pose, random_pose
+from tryon.synthetic.pose import Pose, random_pose, random_seated_pose
 from tryon.synthetic.prints import WORDS
 from tryon.synthetic.quality import quality_for
 from tryon.synthetic.shots import (
@@ -50,6 +50,8 @@ _KIND_ODDS = {
 _CATEGORY_ODDS = (0.54, 0.22, 0.24)
 _FRAMINGS = ("waist", "knee", "full")
 _FRAMING_ODDS = {"upper": (0.58, 0.34, 0.08), "lower": (0, 0.4, 0.6), "dress": (0.1, 0.4, 0.5)}
+_SEATED_SHARE = 0.12  # of those whose clothes let them
+_SEATED_FRAMINGS, _SEATED_ODDS = ("knee", "full"), (0.45, 0.55)
 _PICTURE_ODDS = (0.5, 0.25, 0.25)
 _PEOPLE, _SCENES, _FABRICS = 10, 8, 24
 
@@ -233,22 +235,31 @@ class PairStream:
         second = first if rng.random() < 0.4 else self._person()
         sizer = first if rng.random() < 0.6 else self._person()
         garment = self._garment(category)
-        pose, framing = random_pose(rng), str(rng.choice(_FRAMINGS, p=_FRAMING_ODDS[category]))
         others = [None if category == "dress" else self._other(category, person) for person in (first, second)]
+        outfits = {
+            "target": _outfit(category, (garment, sizer), others[0]),
+            "before": self._worn_before(category, first, others[0]),
+            "source": _outfit(category, (garment, sizer), others[1]),
+        }
+        pose, framing = self._pose(category, outfits["target"], outfits["before"])
+        pose_there, framing_there = self._pose(category, outfits["source"])
         return _Scene(
             category=category,
             garment=garment,
             size=sizer.vertices,
             people={"target": first, "before": first, "source": second},
-            outfits={
-                "target": _outfit(category, (garment, sizer), others[0]),
-                "before": self._worn_before(category, first, others[0]),
-                "source": _outfit(category, (garment, sizer), others[1]),
-            },
-            poses={"target": pose, "before": pose, "source": random_pose(rng)},
-            framings={"target": framing, "source": str(rng.choice(_FRAMINGS, p=_FRAMING_ODDS[category]))},
+            outfits=outfits,
+            poses={"target": pose, "before": pose, "source": pose_there},
+            framings={"target": framing, "source": framing_there},
             kind=str(rng.choice(KINDS_OF_PICTURE, p=_PICTURE_ODDS)),
         )
+
+    def _pose(self, category: str, *outfits: Outfit) -> tuple[Pose, str]:
+        """How somebody stands, or sits if all outfits let them, and the framing that shows it."""
+        rng = self._rng
+        if rng.random() < _SEATED_SHARE and all(_lets_sit(outfit) for outfit in outfits):
+            return random_seated_pose(rng), str(rng.choice(_SEATED_FRAMINGS, p=_SEATED_ODDS))
+        return random_pose(rng), str(rng.choice(_FRAMINGS, p=_FRAMING_ODDS[category]))
 
     def _other(self, category: str, person: Person) -> _Sized:
         return self._garment("lower" if category == "upper" else "upper"), person
@@ -287,6 +298,11 @@ class PairStream:
         if fabric is None or self.reuse == 1 or rng.random() < 0.2:
             fabric = shelf[index] = make_fabric(rng, side, words=words, printed=printed)
         return fabric
+
+
+def _lets_sit(outfit: Outfit) -> bool:
+    """Skirts and dresses do not: many would part on the lap, or stand off it like wings."""
+    return outfit.lower is not None and outfit.lower.kind != "skirt"
 
 
 def _outfit(category: str, main: _Sized, other: _Sized | None) -> Outfit:

@@ -1,6 +1,6 @@
 """Poses: random and chosen ones, the skeleton they give, and the skin that follows it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numba
@@ -39,6 +39,12 @@ ARM_PAIRS = {
     "holding_wrist": (((0.24, -0.95, 0.12), (-0.8, -0.32, 0.6)), ((0.16, -0.98, 0.1), (-0.3, -0.82, 0.48)), 1),
 }
 _PAIR_SHARE = 0.13  # of all poses
+# Arms of people who sit: hands on thighs or knees, or as above; and how often each is drawn.
+_SEATED_ARMS = {
+    "thigh": ((0.2, -0.93, 0.3), (-0.28, -0.4, 0.85), 4),
+    "knee": ((0.2, -0.85, 0.5), (-0.15, -0.48, 0.88), 3),
+    **{name: ARM_PRESETS[name] for name in ("hip", "forward", "head", "chest", "hair", "belly")},
+}
 # Thigh and shin of the left leg and of the right, and how often each is drawn; mirrored half the time.
 _STANCES = (
     (((0.0, -1, 0.0), (0.0, -1, 0.0)), ((0.0, -1, 0.0), (0.0, -1, 0.0)), 5),  # at ease
@@ -59,6 +65,7 @@ class Pose:
         yaw: turn of the whole body about y.
         curl: bend of every finger joint.
         shrug: lift of the shoulders.
+        seat: seed of what they sit on; None stands.
     """
 
     arms: tuple[tuple[np.ndarray, np.ndarray], ...]
@@ -68,6 +75,7 @@ class Pose:
     yaw: float = 0.0
     curl: float = 0.4
     shrug: float = 0.0
+    seat: int | None = None
 
 
 class Skeleton(NamedTuple):
@@ -83,18 +91,20 @@ def arm_preset(name: str) -> tuple[np.ndarray, np.ndarray]:
     return np.array(upper, float), np.array(fore, float)
 
 
-def _random_arms(rng: np.random.Generator) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+def _random_arms(
+    rng: np.random.Generator, presets: dict[str, tuple] = ARM_PRESETS
+) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
     if rng.random() < _PAIR_SHARE:
         odds = np.array([row[2] for row in ARM_PAIRS.values()])
         before, behind, _ = ARM_PAIRS[str(rng.choice(list(ARM_PAIRS), p=odds / odds.sum()))]
         pair = (before, behind) if rng.random() < 0.5 else (behind, before)
         return tuple(tuple(np.array(limb) + rng.normal(0, 0.03, 3) for limb in arm) for arm in pair)
-    names = list(ARM_PRESETS)
-    odds = np.array([ARM_PRESETS[name][2] for name in names])
+    names = list(presets)
+    odds = np.array([presets[name][2] for name in names])
     odds /= odds.sum()
     left = rng.choice(names, p=odds)
     right = left if rng.random() < 0.35 else rng.choice(names, p=odds)
-    return tuple(tuple(limb + rng.normal(0, 0.07, 3) for limb in arm_preset(name)) for name in (left, right))
+    return tuple(tuple(limb + rng.normal(0, 0.07, 3) for limb in presets[name][:2]) for name in (left, right))
 
 
 def _random_legs(rng: np.random.Generator) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
@@ -135,6 +145,24 @@ def random_pose(rng: np.random.Generator) -> Pose:
     )
 
 
+def random_seated_pose(rng: np.random.Generator) -> Pose:
+    """Somebody on a seat: thighs forwards, shins down, hands mostly on thighs and knees."""
+    standing = random_pose(rng)
+    spread, rise, back = rng.uniform(0.03, 0.3), rng.uniform(-0.1, 0.08), rng.uniform(-0.25, 0.15)
+    legs = tuple(
+        (
+            np.array([spread + rng.normal(0, 0.04), rise + rng.normal(0, 0.02), 1.0]),
+            np.array([spread * 0.3 + rng.normal(0, 0.05), -1.0, back + rng.normal(0, 0.08)]),
+        )
+        for _ in range(2)
+    )
+    yaw = float(np.clip(rng.normal(0, 0.5), -1.1, 1.1))
+    seat = int(rng.integers(1 << 30))
+    return replace(
+        standing, arms=_random_arms(rng, _SEATED_ARMS), legs=legs, yaw=yaw, head=standing.head * [1, 0.5, 1], seat=seat
+    )
+
+
 def display_pose(rng: np.random.Generator) -> Pose:
     """The straight pose of the mannequin that product pictures are taken on."""
     arm = (np.array([0.42, -1, 0.0]), np.array([0.40, -1, 0.05]))
@@ -142,6 +170,7 @@ def display_pose(rng: np.random.Generator) -> Pose:
     return Pose((arm, arm), (leg, leg), np.zeros(3), np.zeros(3), shrug=float(rng.normal(0, 0.03)))
 
 
+@numba.njit(cache=True)
 def _unit(vector: np.ndarray) -> np.ndarray:
     return vector / np.sqrt((vector * vector).sum())
 
@@ -159,12 +188,14 @@ def _rodrigues(x: float, y: float, z: float, sine: float, versine: float) -> np.
     return np.eye(3) + sine * cross + versine * (cross @ cross)
 
 
+@numba.njit(cache=True)
 def rotation(axis: np.ndarray, angle: float) -> np.ndarray:
     """(3, 3) turn by `angle` radians about `axis`, (3,) float, which need not have unit length."""
     x, y, z = _unit(axis)
     return _rodrigues(x, y, z, np.sin(angle), 1 - np.cos(angle))
 
 
+@numba.njit(cache=True)
 def rotation_between(start: np.ndarray, end: np.ndarray) -> np.ndarray:
     """(3, 3) shortest turn that points `start` along `end`, both (3,) float."""
     a, b = _unit(start), _unit(end)
@@ -174,7 +205,6 @@ def rotation_between(start: np.ndarray, end: np.ndarray) -> np.ndarray:
 
 
 def _bend(angles: np.ndarray) -> np.ndarray:
-@numba.njit(cache=True)
     """Half of a bend about y, x and z: it is given to several bones in a row."""
     x, y, z = angles / 2
     return rotation(_UP, y) @ rotation(_RIGHT, x) @ rotation(_FORWARD, z)
@@ -187,7 +217,6 @@ class _Rig:
         self.body = load_body()
         self.head = np.asarray(self.body.head_map @ vertices, np.float64)
         self.tail = np.asarray(self.body.tail_map @ vertices, np.float64)
-@numba.njit(cache=True)
         self.local = np.tile(np.eye(3), (len(self.body.bones), 1, 1))
 
     def at(self, name: str) -> np.ndarray:
@@ -195,7 +224,6 @@ class _Rig:
 
     def turn(self, name: str, local: np.ndarray) -> None:
         self.local[self.body.bone[name]] = local
-@numba.njit(cache=True)
 
     def pose_arm(self, side: str, mirror: float, pose: Pose) -> None:
         upper, fore = (d * [mirror, 1, 1] for d in pose.arms[0 if side == "l" else 1])
