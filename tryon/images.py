@@ -169,6 +169,11 @@ class Frame:
         side = max(width, height)
         return cls((width - side) // 2, (height - side) // 2, side, width, height)
 
+    @property
+    def bottom(self) -> float:
+        """Y of the picture's lower edge in sides of the square."""
+        return (self.height - self.top) / self.side
+
     def _overlap(self) -> tuple[int, int, int, int]:
         """Left, top, right and bottom, in pixels of the picture, of what the square and the picture share."""
         right, bottom = min(self.left + self.side, self.width), min(self.top + self.side, self.height)

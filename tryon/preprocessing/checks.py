@@ -8,11 +8,9 @@ from tryon.images import Frame
 from tryon.preprocessing.annotation import INPUT_SIDE, annotate, main_figure
 from tryon.preprocessing.parsing import LABEL, SHOES, SKIN, label_mask
 from tryon.preprocessing.person import FILL, NOBODY, Found
-from tryon.preprocessing.plausibility import seen_from_behind, torso_length
-from tryon.preprocessing.pose import KEYPOINT
+from tryon.preprocessing.plausibility import seen_from_behind, stands
 
 DARK = 30  # of 255: the brightest tenth of such a picture is darker
-SEATED = 0.45  # torso lengths from the hips down to the knees; standing it is .85
 SMALL = 160  # pixels of the photograph across the person's frame; the result would be all blur
 
 TOO_DARK = "No person was found, as this photo is very dark; please use one taken in more light."
@@ -43,23 +41,6 @@ def why_nobody(annotator: torch.nn.Module, image: Image.Image) -> str:
     return NOBODY
 
 
-def stands(pose: np.ndarray, bottom: float) -> bool:
-    """Whether the knees are well below the hips; where no knee is seen although it would be in the picture, no.
-
-    Args:
-        pose: (18, 3) float32.
-        bottom: y of the photograph's lower edge in the same units.
-    """
-    unit = torso_length(pose)
-    hips, knees = (pose[[KEYPOINT[f"left_{part}"], KEYPOINT[f"right_{part}"]]] for part in ("hip", "knee"))
-    hips, knees = hips[hips[:, 2] > 0, 1], knees[knees[:, 2] > 0, 1]
-    if len(hips) == 0:
-        return True
-    if len(knees) == 0:
-        return min(bottom, 1) - hips.mean() < unit
-    return knees.max() - hips.mean() > SEATED * unit
-
-
 def doubts(image: Image.Image, person: Found, category: str) -> list[str]:
     """Warnings about a photograph in which a person was found.
 
@@ -81,9 +62,10 @@ def doubts(image: Image.Image, person: Found, category: str) -> list[str]:
         )
     if category != "upper" and not label_mask(person.parsing, SHOES).any():
         sentences.append("The photo does not show the person down to the feet; long garments are cut off there.")
-    bottom = (image.height - person.frame.top) / person.frame.side
-    if category != "upper" and not stands(person.pose, bottom):
-        sentences.append("The person is seated; dresses, skirts and trousers come out right on people who stand.")
+    if category != "upper" and not stands(person.pose, person.frame.bottom):
+        sentences.append(
+            "The person seems to be seated; dresses, skirts and trousers come out right on people who stand."
+        )
     face = np.nonzero(person.parsing == LABEL["face"])[0]
     if person.frame.top <= 0 and len(face) and np.percentile(face, 30) < 2:  # specks at the edge are no face
         sentences.append("The head is cut off at the top of the photo.")

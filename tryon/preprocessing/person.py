@@ -10,7 +10,7 @@ from tryon.images import Frame, InputError
 from tryon.preprocessing.agnostic import TAKEN_OFF
 from tryon.preprocessing.annotation import INPUT_SIDE, Annotation, annotate, main_figure
 from tryon.preprocessing.parsing import HEAD, LABEL, HumanParser, label_mask
-from tryon.preprocessing.plausibility import body_reach, plausible_pose, torso_length
+from tryon.preprocessing.plausibility import body_reach, legs_are_seen, plausible_pose, torso_length
 from tryon.preprocessing.pose import KEYPOINT, PoseDetector
 from tryon.preprocessing.refinement import (
     edges_by_colour,
@@ -31,7 +31,6 @@ FILL = (127, 127, 127)
 NOBODY = "No person was found in this photo; please use one that shows a person from the front, at least head to hips."
 NO_SHOULDERS = "The upper body is not visible in this photo; please use one that shows the person from head to hips."
 NO_LEGS = "The legs are not visible in this photo; please use one that shows the person from head to feet."
-LEAST_THIGH = 0.5  # torso lengths below the hips that must be in the photograph
 
 
 @dataclass(frozen=True)
@@ -138,8 +137,7 @@ def body_frame(frame: Frame, annotation: Annotation, category: str) -> Frame:
     side, middle = (low - high) * FRAME_MARGIN, (low + high) / 2
     # below and above the photograph there is nothing to see, so a cropped body fills its frame as rendered ones do
     photo_top = (0 - frame.top) / frame.side
-    photo_bottom = (frame.height - frame.top) / frame.side
-    high, low = max(middle - side / 2, photo_top), min(middle + side / 2, photo_bottom)
+    high, low = max(middle - side / 2, photo_top), min(middle + side / 2, frame.bottom)
     side = max(low - high, 32 / frame.side)
     return Frame(
         left=round(frame.left + (centre - side / 2) * frame.side),
@@ -208,26 +206,12 @@ def read_person(
     parsing = one_piece_or_two(parsing, probabilities, square)
     parsing = edges_by_colour(parsing, square, TAKEN_OFF[category])
     seen = {name for name, row in KEYPOINT.items() if pose[row, 2] > 0}
-    if category == "lower" and not legs_are_seen(pose, (image.height - frame.top) / frame.side):
+    if category == "lower" and not legs_are_seen(pose, frame.bottom):
         raise InputError(NO_LEGS)
     if category != "lower" and not seen & {"left_shoulder", "right_shoulder"}:
         raise InputError(NO_SHOULDERS)
     others = max(figure.others, main_figure(found[1].parsing(128)).others)
     return Found(frame, closer, square, parsing, pose, others)
-
-
-def legs_are_seen(pose: np.ndarray, bottom: float) -> bool:
-    """Whether there is anything to put trousers on: a knee, or much of the thighs.
-
-    Args:
-        pose: (18, 3) float32.
-        bottom: y of the photograph's lower edge in the same units.
-    """
-    if (pose[[KEYPOINT["left_knee"], KEYPOINT["right_knee"]], 2] > 0).any():
-        return True
-    hips = pose[[KEYPOINT["left_hip"], KEYPOINT["right_hip"]]]
-    hips = hips[hips[:, 2] > 0, 1]
-    return len(hips) > 0 and min(bottom, 1) - hips.mean() > LEAST_THIGH * torso_length(pose)
 
 
 def with_missing(pose: np.ndarray, other: np.ndarray, seen_in: Frame, frame: Frame) -> np.ndarray:

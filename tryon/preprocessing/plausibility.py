@@ -30,6 +30,8 @@ _LONGEST = (
 )
 _SIDES = ("right", "left")
 ASSUMED = 0.3  # confidence of a joint put where the body's symmetry wants it
+LEAST_THIGH = 0.5  # torso lengths below the hips that make a leg
+SEATED = 0.45  # torso lengths from the hips down to the knees; standing it is .85
 
 
 def torso_length(pose: np.ndarray) -> float:
@@ -107,6 +109,41 @@ def seen_from_behind(pose: np.ndarray) -> bool:
     """Whether the shoulders are the wrong way round and no eye and no nose is seen."""
     face = pose[[KEYPOINT[name] for name in ("nose", "right_eye", "left_eye")], 2]
     return _facing(pose, "shoulder") < 0 and not face.any()
+
+
+def _heights(pose: np.ndarray, part: str) -> np.ndarray:
+    """Y of those of a pair of joints that are seen."""
+    pair = pose[[KEYPOINT[f"{side}_{part}"] for side in _SIDES]]
+    return pair[pair[:, 2] > 0, 1]
+
+
+def legs_are_seen(pose: np.ndarray, bottom: float) -> bool:
+    """Whether there is anything to put trousers on: a knee, or much of the thighs.
+
+    Args:
+        pose: (18, 3) float32.
+        bottom: y of the photograph's lower edge in the same units.
+    """
+    hips, knees = _heights(pose, "hip"), _heights(pose, "knee")
+    if len(knees):
+        return True
+    return len(hips) > 0 and min(bottom, 1) - hips.mean() > LEAST_THIGH * torso_length(pose)
+
+
+def stands(pose: np.ndarray, bottom: float) -> bool:
+    """Whether the knees are well below the hips; where no knee is seen although it would be in the picture, no.
+
+    Args:
+        pose: (18, 3) float32.
+        bottom: y of the photograph's lower edge in the same units.
+    """
+    unit = torso_length(pose)
+    hips, knees = _heights(pose, "hip"), _heights(pose, "knee")
+    if len(hips) == 0:
+        return True
+    if len(knees) == 0:
+        return min(bottom, 1) - hips.mean() < unit
+    return knees.max() - hips.mean() > SEATED * unit
 
 
 def body_reach(pose: np.ndarray, size: int) -> np.ndarray:

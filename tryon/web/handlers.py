@@ -47,6 +47,11 @@ def keep(visit: dict, *paths: str | None) -> None:
         delete(paths)
 
 
+def paths_in(sent: list | None) -> list[str]:
+    """The paths in what the page says that it uploaded; a caller of the API may say anything."""
+    return [path for path in sent or [] if isinstance(path, str)]
+
+
 def steps_html(stages: tuple[str, ...], running: str, words: dict, done: float, left: float | None, note: str) -> str:
     """The list of stages with the one named `running` marked, and how long it may take."""
     now = stages.index(running)
@@ -414,14 +419,14 @@ class Handlers:
         `sent` lists all that the page ever uploaded.
         """
         self.sampler.stop(http.session_hash)
-        keep(visit, *(path for path in sent or [] if isinstance(path, str)))
+        keep(visit, *paths_in(sent))
         gone = forget(self.remember(visit, person, garment, many))
         gr.Info(messages(http)["deleted"].format(gone))
         return self.empty() | dict.fromkeys((self.ui.person, self.ui.garment, self.ui.garments))
 
     def delete_late(self, sent: list[str] | None) -> None:
         """Delete what the editor sent while everything was being deleted; it does so whenever the page changes."""
-        delete(path for path in sent or [] if isinstance(path, str))
+        delete(paths_in(sent))
 
     def empty(self) -> dict:
         """The page without results, and without anything that is being made."""
