@@ -21,12 +21,17 @@ FOLDERS = [folder for folder in sorted(WEIGHTS.iterdir()) if (folder / "evaluati
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
-def test_the_table_of_the_card_is_the_evaluation(folder):
+def test_the_tables_of_the_card_are_the_evaluation(folder):
     """A row for each method, in the order of the file; numbers may be rounded but not other ones."""
     card, figures = ((folder / name).read_text(encoding="utf-8") for name in ("README.md", "evaluation.json"))
     figures = json.loads(figures)
+    _compare(card, "| method |", figures)
+    _compare(card, "| network |", figures["ablations"])
+
+
+def _compare(card: str, table: str, figures: dict) -> None:
     assert f"`{figures['command']}`" in card
-    head, _, *rows = [line for line in card[card.index("| method |") :].split("\n\n")[0].splitlines() if line]
+    head, _, *rows = [line for line in card[card.index(table) :].split("\n\n")[0].splitlines() if line]
     columns = [COLUMNS[name] for name in _cells(head)[1:]]
     assert len(rows) == len(figures["methods"])
     for row, measured in zip(rows, figures["methods"].values(), strict=True):

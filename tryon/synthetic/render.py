@@ -161,9 +161,11 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         prog="python -m tryon.synthetic.render", description="Render training pairs into shards."
     )
     parser.add_argument("--out", type=Path, help="folder that takes the shards")
-    for name, what in (("pairs", "number of pairs"), ("size", "side in pixels")):
-        usual, brief = _DEFAULTS[name], _BENCHMARK_DEFAULTS[name]
-        parser.add_argument(f"--{name}", type=int, help=f"{what} ({usual}; {brief} with --benchmark)")
+    usual, brief = _DEFAULTS, _BENCHMARK_DEFAULTS
+    parser.add_argument(
+        "--pairs", type=int, help=f"number of pairs ({usual['pairs']}; {brief['pairs']} with --benchmark)"
+    )
+    parser.add_argument("--size", type=int, help=f"side in pixels ({usual['size']}; {brief['size']} with --benchmark)")
     parser.add_argument("--split", choices=SPLITS, default="train", help="default %(default)s")
     parser.add_argument("--seed", type=int, default=0, help="same seed, same pixels")
     parser.add_argument("--workers", type=int, default=1, help="processes (%(default)s)")
@@ -178,7 +180,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.out is None and not options.benchmark:
         parser.error("--out is needed: where shall the shards go?")
-    for name, default in (_BENCHMARK_DEFAULTS if options.benchmark else _DEFAULTS).items():
+    for name, default in (brief if options.benchmark else usual).items():
         if getattr(options, name) is None:
             setattr(options, name, default)
     if options.reuse is None:
