@@ -96,20 +96,6 @@ def _rasterise(
                 w2 += right2
 
 
-@numba.njit(cache=True)
-def _to_samples(
-    points: np.ndarray, depth: np.ndarray, samples: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[float, float, float, float]]:
-    """x, y and inverse depth of every vertex, and the lowest and highest x and y."""
-    x, y, inverse = np.empty((3, len(points)), np.float32)
-    left, top, right, bottom = np.inf, np.inf, -np.inf, -np.inf
-    for i in range(len(points)):
-        x[i], y[i], inverse[i] = samples * points[i, 0], samples * points[i, 1], 1 / depth[i]
-        left, right = min(left, x[i]), max(right, x[i])
-        top, bottom = min(top, y[i]), max(bottom, y[i])
-    return x, y, inverse, (left, top, right, bottom)
-
-
 def empty_frame(samples: int) -> Fragments:
     """Fragments that show nothing, N = `samples`."""
     shape = (samples, samples)
@@ -144,11 +130,12 @@ def rasterise(
         The part of the frame outside which nothing was drawn.
     """
     samples = len(fragments.depth)
-    x, y, inverse_depth, (left, top, right, bottom) = _to_samples(points, depth, samples)
-    left, top, right, bottom = (int(min(max(end, 0), samples)) for end in (left, top, right + 1, bottom + 1))
+    x, y = np.ascontiguousarray((samples * points).astype(np.float32).T)
+    ends = x.min(), y.min(), x.max() + 1, y.max() + 1
+    left, top, right, bottom = (int(min(max(end, 0), samples)) for end in ends)
     window = Window(top, bottom, left, right)
     if not window.empty:
-        _rasterise(x, y, inverse_depth, triangles, first, closed, fragments)
+        _rasterise(x, y, (1 / depth).astype(np.float32), triangles, first, closed, fragments)
     return window
 
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
-import numba
 import numpy as np
 
 from tryon.synthetic.asset import load_body
@@ -13,16 +12,6 @@ from tryon.synthetic.shade import Light
 
 FRAMINGS = ("waist", "knee", "full")  # what the lower edge of the picture cuts
 _SHOULDERS, _HIPS, _KNEES = [2, 5], [8, 11], [9, 12]
-
-
-@numba.njit(cache=True)
-def _project(points: np.ndarray, centre: np.ndarray, distance: float, extent: float) -> np.ndarray:
-    place = np.empty((len(points), 2))
-    for i in range(len(points)):
-        scale = distance / ((distance - (points[i, 2] - centre[2])) * extent)
-        place[i, 0] = 0.5 + (points[i, 0] - centre[0]) * scale
-        place[i, 1] = 0.5 - (points[i, 1] - centre[1]) * scale
-    return place
 
 
 @dataclass(frozen=True)
@@ -50,7 +39,11 @@ class Camera:
 
     def project(self, points: np.ndarray) -> np.ndarray:
         """(n, 2) positions of (n, 3) points in the frame: [0, 1] from the top left corner."""
-        return _project(points, self.centre, self.distance, self.extent)
+        scale = self.distance / (self.depth(points) * self.extent)
+        place = np.empty((len(points), 2), scale.dtype)
+        place[:, 0] = 0.5 + (points[:, 0] - self.centre[0]) * scale
+        place[:, 1] = 0.5 - (points[:, 1] - self.centre[1]) * scale
+        return place
 
     def frustum(self, back: float, front: float) -> np.ndarray:
         """(8, 3) dm, corners of what the frame shows between two z."""
