@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 from scipy.spatial import cKDTree
 
 pytest.importorskip("numba", reason="the studio needs the extra `train`")
@@ -302,6 +303,26 @@ def test_no_kind_lets_skin_through(worn, kind):
     skin = shot.picture.parsing == LABEL["torso_skin"]
     around = [np.roll(cloth, shift, axis) for axis in (0, 1) for shift in (-3, 3)]
     assert (skin & np.logical_and.reduce(around)).sum() < 0.002 * cloth.sum()  # the tip of a neckline
+
+
+def test_folds_of_dresses_show_no_skin():
+    """Cloth that blouses at the waist folds more finely than skin can be tucked under it."""
+    rng, specks = np.random.default_rng(0), []
+    arms, leg = arm_preset("away"), (np.array([0.1, -1, 0.0]), np.array([0.08, -1, 0.0]))
+    fabric, dress_label = np.full((2, 384, 384, 3), 0.4, np.float32), LABEL["dress"]
+    for number in range(8):
+        person, garment = random_person(rng, TRAINING), tailor("dress", number, 1)
+        pose = Pose((arms, arms), (leg, leg), np.zeros(3), np.zeros(3))
+        dressed = dress(person, pose, Outfit(garment, random_person(rng, TRAINING).vertices), rng, TRAINING)
+        surface = cloth_surface("top", garment, dressed.cloth["top"], fabric, Trim())
+        setting = arrange(dressed, "knee", 256, rng, TRAINING)
+        parsing = photograph_person(dressed, [surface], "top", setting, 256, TRAINING).picture.parsing
+        parts, count = ndimage.label(parsing == LABEL["torso_skin"])
+        rims = [ndimage.binary_dilation(parts == part) & (parts != part) for part in range(1, count + 1)]
+        inside = [part for part, rim in enumerate(rims, 1) if (parsing[rim] == dress_label).all()]
+        specks.append(np.isin(parts, inside).sum())
+    assert sum(specks) <= 6
+    assert max(specks) <= 3
 
 
 @pytest.mark.parametrize("kind", ["shirt", "polo", "turtleneck", "hoodie", "jacket"])

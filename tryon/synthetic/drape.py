@@ -20,8 +20,10 @@ from tryon.synthetic.quality import Quality
 
 SKIN_GAP = 0.07  # dm between skin and the cloth on it
 _LAYER_GAP = 0.05  # dm between the layers of a garment
-_COVERED = 1.2  # dm between a garment and the skin it covers, on the unmorphed body
+_COVERED = 1.6  # dm between a garment and the skin it covers, on the unmorphed body
 _TUCKED = 0.6  # dm from a garment within which what it covers may lie
+_INSIDE = 0.3  # dm from the borders of a garment, nobody sees the skin on which it lies
+_LOOSE = 0.2  # dm under the cloth skin is seen through openings, as an arm in a wide sleeve is
 _DEEPEST = 0.8  # dm, cloth deeper in an obstacle is on its other side
 _TOUCHING = 0.9  # dm within which obstacles count
 _FAR_BELOW = ((0.0, -1e3, 0.0), (0.0, 1.0, 0.0))  # a plane for cloth with no obstacle near
@@ -224,7 +226,9 @@ def _smooth(x: np.ndarray, garment: Garment, rounds: int) -> np.ndarray:
     return x
 
 
-def tuck(points: np.ndarray, unmorphed: np.ndarray, cloth: np.ndarray, garment: Garment, gap: float) -> np.ndarray:
+def tuck(
+    points: np.ndarray, unmorphed: np.ndarray, cloth: np.ndarray, garment: Garment, gap: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Push what lies just outside a garment back under it, so that nothing shows through.
 
     Args:
@@ -235,22 +239,24 @@ def tuck(points: np.ndarray, unmorphed: np.ndarray, cloth: np.ndarray, garment: 
         gap: dm by which the points shall lie under the cloth.
 
     Returns:
-        (n, 3) moved copy of `points`; those at a hem stay.
+        (n, 3) moved copy of `points`, of which those at a hem stay, and (n,) bool, which of them touch the garment from
+        below so far from its borders that they cannot be seen.
     """
     low, high = garment.position.min(0) - _COVERED, garment.position.max(0) + _COVERED
     index = np.flatnonzero(((unmorphed > low) & (unmorphed < high)).all(1))
     distance, near = nearest(cloth, points[index], 3, _TUCKED)
     found = near[:, 2] < len(cloth)
-    tucked = points.copy()
+    tucked, hidden = points.copy(), np.zeros(len(points), bool)
     normals = vertex_normals(cloth, garment.triangles)
-    table = (unmorphed, cloth, normals, garment.position, garment.opening)
-    _push_under(tucked, index[found], distance[found], near[found], *table, np.float32(gap))
-    return tucked
+    table = (unmorphed, cloth, normals, garment.position, garment.opening, garment.hem)
+    _push_under(tucked, hidden, index[found], distance[found], near[found], *table, np.float32(gap))
+    return tucked, hidden
 
 
 @numba.njit(cache=True, fastmath=True)
 def _push_under(
     points: np.ndarray,
+    hidden: np.ndarray,
     index: np.ndarray,
     distance: np.ndarray,
     near: np.ndarray,
@@ -259,15 +265,17 @@ def _push_under(
     normals: np.ndarray,
     position: np.ndarray,
     opening: np.ndarray,
+    border: np.ndarray,
     gap: float,
 ) -> None:
     for i in range(len(index)):
-        p, total, hem = index[i], 0.0, 0.0
+        p, total, hem, inside = index[i], 0.0, 0.0, border[near[i, 0]]
         centre, outwards, offset = np.zeros(3), np.zeros(3), np.zeros(3)
         for k in range(near.shape[1]):
             share = 1 / (distance[i, k] + 0.02) ** 2
             total += share
             hem += share * opening[near[i, k]]
+            inside = min(inside, border[near[i, k]])
             for axis in range(3):
                 centre[axis] += share * cloth[near[i, k], axis]
                 outwards[axis] += share * normals[near[i, k], axis]
@@ -282,6 +290,7 @@ def _push_under(
         beside = np.sqrt(((offset - height * outwards) ** 2).sum())
         covered = hem > 0.02 and apart < _COVERED**2
         wanted = gap * min(max(hem / 0.1, 0.0), 1.0)  # skin comes out at the hem itself
+        hidden[p] = covered and inside > _INSIDE and -_LOOSE < height < 0.3 and beside < 0.35
         if covered and -wanted < height < 0.3 and beside < 0.35:
             for axis in range(3):
                 points[p, axis] -= outwards[axis] * (height + wanted)

@@ -144,18 +144,19 @@ def dress(
         fit = Fit(outfit.top_size, person.vertices, bare.skeleton)
         cloth["top"] = drape(outfit.top, fit, obstacle, rng, quality, gap=SKIN_GAP - 0.02)
     if len(cloth) == 2:
-        cloth["lower"] = tuck(cloth["lower"], outfit.lower.position, cloth["top"], outfit.top, 0.06)
+        cloth["lower"], _ = tuck(cloth["lower"], outfit.lower.position, cloth["top"], outfit.top, 0.06)
     coverable = parts.coverable(quality.skin_detail)
-    tucked = posed[coverable]
+    tucked, hidden = posed[coverable], np.zeros(len(posed), bool)
     for slot, garment in (("lower", outfit.lower), ("top", outfit.top)):
         if garment is not None:
-            tucked = tuck(tucked, load_body().vertices[coverable], cloth[slot], garment, 0.05)
+            tucked, under = tuck(tucked, load_body().vertices[coverable], cloth[slot], garment, 0.05)
+            hidden[coverable] |= under
     posed = posed.copy()
     posed[coverable] = tucked
     return Dressed(
         posed=posed,
         joints=parts.body_joints(posed, bare.skeleton),
-        body=[skin_surface(person, posed, quality), *bare.surfaces],
+        body=[skin_surface(person, posed, hidden, quality), *bare.surfaces],
         cloth=cloth,
         outfit=outfit,
         bare=bare,

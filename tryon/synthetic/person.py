@@ -64,16 +64,24 @@ def random_person(rng: np.random.Generator, quality: Quality) -> Person:
     )
 
 
-def skin_surface(person: Person, posed: np.ndarray, quality: Quality) -> Surface:
-    """Skin of a person with (V, 3) posed vertices, tucked under the clothes."""
+def skin_surface(person: Person, posed: np.ndarray, hidden: np.ndarray, quality: Quality) -> Surface:
+    """Skin of a person, without what clothes cover.
+
+    Args:
+        person: who.
+        posed: (V, 3) posed vertices, tucked under the clothes.
+        hidden: (V,) bool, vertices that cannot be seen: cloth folds more finely than skin could be tucked under it.
+        quality: detail of the skin.
+    """
     mesh = parts.bare_skin(quality.skin_detail)
+    bare = ~hidden[mesh.vertices][mesh.triangles].all(1)
     return Surface(
         name="skin",
         kind=SKIN,
         vertices=posed[mesh.vertices],
-        triangles=mesh.triangles,
-        label=mesh.labels,
-        corner_uv=mesh.corner_uv,
+        triangles=mesh.triangles[bare],
+        label=mesh.labels[bare],
+        corner_uv=mesh.corner_uv[bare],
         texture=person.skin,
         specular=0.18,
         gloss=18,
