@@ -71,8 +71,19 @@ def test_cloth_is_continued_and_nothing_else():
     parsing = np.zeros((64, 64), np.uint8)
     parsing[20:40, 16:48] = LABEL["upper"]
     image[20:40, 16:32], image[20:40, 32:48] = (200, 0, 0), (0, 0, 200)
-    spread = spread_cloth(image, parsing, "upper")
-    assert (spread[:, :30] == (200, 0, 0)).all()
-    assert (spread[:, 34:] == (0, 0, 200)).all()
+    spread = spread_cloth(image, parsing, "upper").astype(int)
+    assert (spread[18:42, 14:30] == (200, 0, 0)).all()
+    assert (spread[18:42, 34:50] == (0, 0, 200)).all()
+    # Far from it the colours may mix, but there is none of the white around it.
+    assert spread[..., 1].max() == 0 and np.abs(spread[..., 0] + spread[..., 2] - 200).max() <= 1
     with pytest.raises(ValueError, match="no lower"):
         spread_cloth(image, parsing, "lower")
+
+
+def test_cloth_goes_on_as_a_pattern_and_not_as_streaks():
+    image = np.full((256, 256, 3), 255, np.uint8)
+    parsing = np.zeros((256, 256), np.uint8)
+    parsing[:, :128] = LABEL["upper"]
+    image[:, :128] = np.where(np.arange(128)[:, None] // 4 % 2, np.uint8(200), np.uint8(40))
+    beside = spread_cloth(image, parsing, "upper")[128, 124:140, 0].astype(int)
+    assert np.ptp(beside) > 100

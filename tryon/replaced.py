@@ -4,11 +4,12 @@ import cv2
 import numpy as np
 
 from tryon.preprocessing.agnostic import TAKEN_OFF
-from tryon.preprocessing.parsing import label_mask
+from tryon.preprocessing.parsing import SKIN, label_mask
 
-MARGIN = 0.008  # of the square: how far the outline of what was worn may be off, and its shadow reach
+MARGIN = 0.012  # of the square: how far the outline of what was worn may be off, and its shadow reach
+MARGIN_ON_SKIN = 0.007
 FLECK = 0.02  # of the square: what is smaller and lies within the garment belongs to it
-SOFTNESS = 0.005  # of the square: standard deviation of the soft edge of what is replaced
+SOFTNESS = 0.003  # of the square: standard deviation of the soft edge of what is replaced
 TONE_SIDE = 128  # pixels at which light is compared
 TONE_LIMIT = 24  # of 255: a larger difference is no matter of light
 
@@ -29,8 +30,11 @@ def taken_off(parsing: np.ndarray, hidden: np.ndarray, opened: np.ndarray, categ
     worn = label_mask(parsing, TAKEN_OFF[category]) & hidden
     # Closing: a fleck of the garment that was taken for something else must not stay.
     worn = cv2.morphologyEx((worn | opened).astype(np.uint8), cv2.MORPH_CLOSE, disc(FLECK * len(worn)))
-    grown = cv2.dilate(enlarged(worn > 0, size).astype(np.uint8), disc(MARGIN * size)) > 0
-    return grown & enlarged(hidden, size)
+    worn = enlarged(worn > 0, size).astype(np.uint8)
+    # Photographs keep as much of an arm as they can: what is made up beside it looks worse than a trace of the sleeve.
+    skin = enlarged(label_mask(parsing, SKIN), size)
+    far, near = (cv2.dilate(worn, disc(margin * size)) > 0 for margin in (MARGIN, MARGIN_ON_SKIN))
+    return (near | (far & ~skin)) & enlarged(hidden, size)
 
 
 def changed_region(gone: np.ndarray, hidden: np.ndarray, garment: np.ndarray) -> np.ndarray:

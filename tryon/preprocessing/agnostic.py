@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from tryon.conditions import CATEGORIES
+from tryon.continuation import continue_picture
 from tryon.preprocessing.parsing import LABEL, label_mask
 from tryon.preprocessing.plausibility import torso_length
 
@@ -197,7 +198,7 @@ def cut_out_garment(image: np.ndarray, parsing: np.ndarray, category: str) -> np
 
 
 def spread_cloth(image: np.ndarray, parsing: np.ndarray, category: str) -> np.ndarray:
-    """The garment continued beyond its outline: every other pixel takes the colour of the nearest cloth.
+    """The garment continued beyond its outline as its own mirror image.
 
     A look-up a little beside the outline then still finds cloth, and none of what lies around or before it.
 
@@ -209,14 +210,11 @@ def spread_cloth(image: np.ndarray, parsing: np.ndarray, category: str) -> np.nd
     cloth = (parsing == LABEL[category]).astype(np.uint8)
     if not cloth.any():
         raise ValueError(f"The parsing shows no {category} garment.")
-    reach = max(1, image.shape[0] // 100)
-    # pixels of the outline are half background, and outlines are never quite right
+    # Pixels of the outline are half background, in JPEGs also the ones beside them, and outlines are never quite right.
+    reach = max(1, image.shape[0] // 64)
     inner = cv2.erode(cloth, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1,) * 2))
-    inner = inner if inner.any() else cloth
-    _, nearest = cv2.distanceTransformWithLabels(1 - inner, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    colours = np.zeros((nearest.max() + 1, 3), np.uint8)
-    colours[nearest[inner > 0]] = image[inner > 0]
-    return colours[nearest]
+    inner = (inner if inner.any() else cloth) > 0
+    return np.rint(continue_picture(image, inner, ~inner)).astype(np.uint8)
 
 
 def frame_garment(
