@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tryon.detail import lay_cloth, outline
-from tryon.preprocessing.agnostic import spread_cloth
+from tryon.preprocessing.agnostic import GARMENT_MARGIN, spread_cloth
 from tryon.preprocessing.parsing import LABEL
 
 
@@ -67,23 +67,26 @@ def test_the_outline_is_fitted_to_what_was_worn_if_close(scene):
 
 
 def test_cloth_is_continued_and_nothing_else():
-    image = np.full((64, 64, 3), 255, np.uint8)
-    parsing = np.zeros((64, 64), np.uint8)
-    parsing[20:40, 16:48] = LABEL["upper"]
-    image[20:40, 16:32], image[20:40, 32:48] = (200, 0, 0), (0, 0, 200)
-    spread = spread_cloth(image, parsing, "upper").astype(int)
-    assert (spread[18:42, 14:30] == (200, 0, 0)).all()
-    assert (spread[18:42, 34:50] == (0, 0, 200)).all()
-    # Far from it the colours may mix, but there is none of the white around it.
-    assert spread[..., 1].max() == 0 and np.abs(spread[..., 0] + spread[..., 2] - 200).max() <= 1
+    image = np.full((256, 256, 3), 255, np.uint8)
+    parsing = np.zeros((256, 256), np.uint8)
+    parsing[80:160, 40:256] = LABEL["upper"]  # as far as the edge of the picture
+    image[80:160, 40:148], image[80:160, 148:] = (200, 0, 0), (0, 0, 200)
+    spread = spread_cloth(image, parsing, "upper", 128).astype(int)
+    assert (spread[45:83, 8:60] == (200, 0, 0)).all()
+    assert (spread[45:83, 68:120] == (0, 0, 200)).all()
+    # Far from it the colours may mix, but there is none of the white around it, nor beyond the picture.
+    assert spread[..., 1].max() == 0
+    assert np.abs(spread[..., 0] + spread[..., 2] - 200).max() <= 1
     with pytest.raises(ValueError, match="no lower"):
-        spread_cloth(image, parsing, "lower")
+        spread_cloth(image, parsing, "lower", 128)
 
 
 def test_cloth_goes_on_as_a_pattern_and_not_as_streaks():
     image = np.full((256, 256, 3), 255, np.uint8)
     parsing = np.zeros((256, 256), np.uint8)
-    parsing[:, :128] = LABEL["upper"]
-    image[:, :128] = np.where(np.arange(128)[:, None] // 4 % 2, np.uint8(200), np.uint8(40))
-    beside = spread_cloth(image, parsing, "upper")[128, 124:140, 0].astype(int)
+    parsing[:, 64:192] = LABEL["upper"]
+    image[:, 64:192] = np.where(np.arange(128)[:, None] // 4 % 2, np.uint8(200), np.uint8(40))
+    window = 256 * (1 + 2 * GARMENT_MARGIN)  # around the garment, in pixels
+    edge = round((window / 2 + 64) * 256 / window)
+    beside = spread_cloth(image, parsing, "upper", 256)[128, edge : edge + 14, 0].astype(int)
     assert np.ptp(beside) > 100

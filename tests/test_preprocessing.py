@@ -321,6 +321,21 @@ def test_a_garment_on_a_patterned_floor_follows_annotator_and_colours():
     assert np.array_equal(mask, segment_garment(image, vague)), "one picture has one outline"
 
 
+@pytest.mark.parametrize("waves", [0, 1, 2])
+def test_a_wavy_hem_on_a_striped_floor_is_outlined_to_the_pixel(waves):
+    rng = np.random.default_rng(waves)
+    angles = np.linspace(0, 2 * np.pi, 400, endpoint=False)
+    radius = 120 + 18 * np.cos(9 * angles + waves)
+    places = 192 + radius[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    truth = cv2.fillPoly(np.zeros((384, 384), np.uint8), [np.rint(places).astype(np.int32)], 1) > 0
+    stripes = 110 + 25 * np.sign(np.sin(np.arange(384) / 9))[:, None] + rng.normal(0, 6, (384, 384))
+    cloth = np.array([70, 120, 190]) + rng.normal(0, 6, (384, 384, 1))
+    image = np.where(truth[..., None], cloth, stripes[..., None] * np.array([0.9, 0.7, 0.5]))
+    vague = cv2.GaussianBlur(truth.astype(np.float32), (0, 0), 10)
+    mask = segment_garment(image.clip(0, 255).astype(np.uint8), vague)
+    assert (mask & truth).sum() / (mask | truth).sum() > 0.996
+
+
 def joint(annotator, outline, category, name):
     return joints_of_outline(annotator, outline, category)[KEYPOINT[name]]
 

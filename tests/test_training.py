@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from skimage.metrics import structural_similarity
 
 from tryon.conditions import CATEGORIES, KINDS_OF_PICTURE
+from tryon.models.garment_joints import GarmentJoints
 from tryon.preprocessing.agnostic import TAKEN_OFF
 from tryon.preprocessing.parsing import LABEL, label_mask
 from tryon.training.baselines import mean_colour, pasted_by_torso, warped_by_spline
@@ -30,6 +31,7 @@ from tryon.synthetic.render import plan_shards, render_dataset
 from tryon.training.cascades import Cascade, finished, with_networks
 from tryon.training.data import CropDataset, PairDataset, batches, collate, collate_crops
 from tryon.training.evaluate import evaluate, measure
+from tryon.training.fit_garment_joints import Outlines, fit, varied
 from tryon.training.laid_out import random_layout
 from tryon.training.objective import Objective, ssim_map
 from tryon.training.recipes import recipe_for
@@ -101,6 +103,25 @@ def test_only_garments_that_are_not_worn_are_laid_out_and_always_the_same_way(sh
         assert changed == (plain.row(i)["kind"] != KINDS_OF_PICTURE.index("worn"))
         assert all(np.array_equal(value, again[i][name]) for name, value in laid[i].items())
         assert np.array_equal(plain[i]["target"], laid[i]["target"])
+
+
+def test_joints_of_garments_laid_out_are_learnt_from_their_outlines(shards):
+    network = GarmentJoints()
+    outlines = varied(shards, network.side, np.random.default_rng(0))
+    there = outlines.poses[..., 2] > 0
+
+    def answer() -> torch.Tensor:
+        with torch.no_grad():
+            return network(outlines.cells, outlines.aspects)[torch.arange(len(there)), outlines.categories]
+
+    def errors() -> torch.Tensor:
+        """Mean error of each garment's joints."""
+        return ((answer()[..., :2] - outlines.poses[..., :2]).norm(dim=-1) * there).sum(1) / there.sum(1)
+
+    before = errors()
+    fit(network, Outlines(*(torch.cat([column] * 60) for column in outlines)))
+    assert errors().max() < 0.06 < before.min(), "of the box around a garment"
+    assert ((answer()[..., 2] > 0.5) == there).float().mean() > 0.98
 
 
 def test_garments_laid_out_have_straighter_sides_and_stay_in_the_picture():

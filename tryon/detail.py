@@ -18,7 +18,7 @@ LIGHT_SCALE = 0.04  # of the picture: coarser changes of brightness come from th
 LIGHT_SIDE = 128  # pixels at which light is compared; it is smooth
 MAX_LIGHT = 2.5  # factor on the cloth's brightness, or its inverse
 EDGE_SHARPNESS = 5.0  # factor on the logit of the outline, which is soft where a small network is unsure
-OUTLINE_SCALE = 0.008  # of the picture: standard deviation of a blur; finer waves of an outline are the network guessing
+OUTLINE_SCALE = 0.008  # of the picture: standard deviation of a blur; finer waves of an outline are guesses
 FITTING = 0.025  # of the picture: how far the old garment's outline may be from where the new one's was guessed
 
 

@@ -27,16 +27,26 @@ class GarmentLocator(nn.Module):
         channels: width of the UNet.
         num_keypoints: joints of a pose.
         embedding_dim: width of the vector of both poses and the garment's outline that modulates every block.
+        hidden_dim: width of the layers that make it; which way a body turns and how wide a garment falls are read
+            there, off numbers that cost nothing beside pictures.
     """
 
-    def __init__(self, side: int, channels: int = 56, num_keypoints: int = 18, embedding_dim: int = 96) -> None:
+    def __init__(
+        self,
+        side: int,
+        channels: int = 56,
+        num_keypoints: int = 18,
+        embedding_dim: int = 96,
+        hidden_dim: int = 384,
+    ) -> None:
         super().__init__()
         self.side, self.channels = side, channels
         self.embed = nn.Sequential(
-            nn.Linear(6 * num_keypoints + OUTLINE_SIDE**2, embedding_dim),
+            nn.Linear(6 * num_keypoints + OUTLINE_SIDE**2, hidden_dim),
             nn.SiLU(),
-            nn.Linear(embedding_dim, embedding_dim),
+            nn.Linear(hidden_dim, hidden_dim),
             nn.SiLU(),
+            nn.Linear(hidden_dim, embedding_dim),
         )
         # Codes of the person and their disagreement; agnostic and warped garment; outline; position; certainty.
         self.stem = nn.Conv2d(2 * CODE_CHANNELS + 3 + 3 + 1 + 2 + 1, channels, 1)

@@ -148,5 +148,4 @@ def _large_cloth(garment: Garment, photograph: Image.Image) -> np.ndarray:
     """(DETAIL_SIDE, DETAIL_SIDE, 3) uint8: what `frame_garment` shows, from the photograph's own pixels."""
     picture = garment.frame.crop(photograph, DETAIL_SIDE, FILL)
     parsing = cv2.resize(garment.parsing, (DETAIL_SIDE, DETAIL_SIDE), interpolation=cv2.INTER_NEAREST)
-    cloth = spread_cloth(picture, parsing, garment.category)
-    return frame_garment(cloth, parsing, garment.pose, garment.category, DETAIL_SIDE)[0]
+    return spread_cloth(picture, parsing, garment.category, DETAIL_SIDE)

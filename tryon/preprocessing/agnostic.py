@@ -197,24 +197,31 @@ def cut_out_garment(image: np.ndarray, parsing: np.ndarray, category: str) -> np
     return np.where((parsing == LABEL[category])[..., None], image, np.uint8(255))
 
 
-def spread_cloth(image: np.ndarray, parsing: np.ndarray, category: str) -> np.ndarray:
-    """The garment continued beyond its outline as its own mirror image.
+def spread_cloth(image: np.ndarray, parsing: np.ndarray, category: str, size: int) -> np.ndarray:
+    """What `frame_garment` shows, the garment continued beyond its outline as its own mirror image.
 
     A look-up a little beside the outline then still finds cloth, and none of what lies around or before it.
 
-    Args and result are those of `cut_out_garment`.
+    Args:
+        image: (S, S, 3) uint8 RGB.
+        parsing: (S, S) uint8 labels of it.
+        category: label of the garment.
+        size: side of the result in pixels.
+
+    Returns:
+        (size, size, 3) uint8 RGB.
 
     Raises:
         ValueError: no pixel bears the label.
     """
-    cloth = (parsing == LABEL[category]).astype(np.uint8)
-    if not cloth.any():
-        raise ValueError(f"The parsing shows no {category} garment.")
+    window = _window(parsing, category)
     # Pixels of the outline are half background, in JPEGs also the ones beside them, and outlines are never quite right.
     reach = max(1, image.shape[0] // 64)
+    cloth = (parsing == LABEL[category]).astype(np.uint8)
     inner = cv2.erode(cloth, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1,) * 2))
     inner = (inner if inner.any() else cloth) > 0
-    return np.rint(continue_picture(image, inner, ~inner)).astype(np.uint8)
+    spread = np.rint(continue_picture(image, inner, ~inner)).astype(np.uint8)
+    return _framed(spread, window, size, cv2.BORDER_REPLICATE)
 
 
 def frame_garment(
@@ -237,29 +244,33 @@ def frame_garment(
     Raises:
         ValueError: no pixel bears the label.
     """
-    rows, columns = np.nonzero(parsing == LABEL[category])
-    if len(rows) == 0:
-        raise ValueError(f"The parsing shows no {category} garment.")
-    old = garment.shape[0]
-    low = np.array([columns.min(), rows.min()], float)
-    high = np.array([columns.max(), rows.max()], float) + 1
-    side = max(8.0, (high - low).max() * (1 + 2 * GARMENT_MARGIN))
-    left, top = (low + high) / 2 - side / 2
-    scale = size / side
-    # Shrinking needs a filter over the area; warpAffine has none, so blur by the factor first.
-    if scale < 0.75:
-        garment = cv2.GaussianBlur(garment, (0, 0), 0.45 / scale)
-    matrix = np.array([[scale, 0, (0.5 - left) * scale - 0.5], [0, scale, (0.5 - top) * scale - 0.5]])
-    framed = cv2.warpAffine(
-        garment,
-        matrix,
-        (size, size),
-        flags=cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_CONSTANT,
-        borderValue=(255, 255, 255),
-    )
-    window = np.array([left, top, side], np.float32) / old
+    window = _window(parsing, category)
+    framed = _framed(garment, window, size, cv2.BORDER_CONSTANT)
+    window = (window / garment.shape[0]).astype(np.float32)
     moved = pose.astype(np.float32).copy()
     seen = moved[:, 2] > 0
     moved[seen, :2] = (moved[seen, :2] - window[:2]) / window[2]
     return framed, moved, window
+
+
+def _window(parsing: np.ndarray, category: str) -> np.ndarray:
+    """(3,) left, top and side in pixels of a square around the garment."""
+    rows, columns = np.nonzero(parsing == LABEL[category])
+    if len(rows) == 0:
+        raise ValueError(f"The parsing shows no {category} garment.")
+    low = np.array([columns.min(), rows.min()], float)
+    high = np.array([columns.max(), rows.max()], float) + 1
+    side = max(8.0, (high - low).max() * (1 + 2 * GARMENT_MARGIN))
+    return np.array([*((low + high) / 2 - side / 2), side])
+
+
+def _framed(picture: np.ndarray, window: np.ndarray, size: int, border: int) -> np.ndarray:
+    """(size, size, 3) of what lies in a window; beyond the picture it is white, or what OpenCV's border mode says."""
+    left, top, side = window
+    scale = size / side
+    # Shrinking needs a filter over the area; warpAffine has none, so blur by the factor first.
+    if scale < 0.75:
+        picture = cv2.GaussianBlur(picture, (0, 0), 0.45 / scale)
+    matrix = np.array([[scale, 0, (0.5 - left) * scale - 0.5], [0, scale, (0.5 - top) * scale - 0.5]])
+    beyond = (255, 255, 255)
+    return cv2.warpAffine(picture, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=border, borderValue=beyond)

@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 
 WORKING_SIDE = 224  # pixels of the longer side: enough for an outline, and GrabCut takes a few tenths of a second
+FINER = 2.0  # how many times as many pixels in a row the last outline has
+BAND = 2.5  # pixels that the first outline may be off
 COLOUR_WEIGHT = 2.5  # of what colours say at most; the annotator's word weighs about as much
 COLOUR_BINS = 24  # of each axis of CIELAB
 
@@ -42,7 +44,7 @@ def segment_garment(image: np.ndarray, prior: np.ndarray) -> np.ndarray:
     mask = grab_cut(pixels, total, sure=4.0)
     if mask.sum() < 0.3 * (logit > 0).sum():  # cloth whose colours are all around it
         total, mask = logit, grab_cut(pixels, logit, sure=2.2)
-    return _enlarged(_main_parts(mask, total), width, height)
+    return _enlarged(_outlined_finely(image, _main_parts(mask, total)), width, height)
 
 
 def refine_mask(image: np.ndarray, probability: np.ndarray) -> np.ndarray:
@@ -62,6 +64,28 @@ def refine_mask(image: np.ndarray, probability: np.ndarray) -> np.ndarray:
     logit = 5 * (belief - 0.5)
     mask = _main_parts(grab_cut(cv2.resize(image, small, interpolation=cv2.INTER_AREA), logit, sure=1.9), logit)
     return _enlarged(mask, width, height)
+
+
+def _outlined_finely(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """An outline drawn again in a finer picture, where only pixels near it are questioned.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        mask: (h, w) bool, in fewer pixels.
+
+    Returns:
+        (H', W') bool, `FINER` times as large, or as large as the picture if that is smaller.
+    """
+    scale = min(FINER, image.shape[1] / mask.shape[1])
+    if scale <= 1 or not mask.any():
+        return mask
+    size = (round(mask.shape[1] * scale), round(mask.shape[0] * scale))
+    element = np.ones((2 * round(BAND * scale) + 1,) * 2, np.uint8)
+    inside = cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+    core, reach = cv2.erode(inside, element), cv2.dilate(inside, element)
+    logit = np.where(core > 0, 3.0, np.where(reach > 0, 2.0 * inside - 1, -3.0))
+    fine = grab_cut(cv2.resize(image, size, interpolation=cv2.INTER_AREA), logit, sure=2)
+    return cv2.medianBlur(fine.astype(np.uint8), 3) > 0
 
 
 def _enlarged(mask: np.ndarray, width: int, height: int) -> np.ndarray:

@@ -17,7 +17,7 @@ from tryon.images import to_images, to_tensor
 from tryon.models.parallel_unet import ParallelUNetOutput
 from tryon.models.warp_then_blend import load_parallel_network
 from tryon.pipeline import TryOnPipeline
-from tryon.preprocessing.agnostic import frame_garment, spread_cloth
+from tryon.preprocessing.agnostic import spread_cloth
 from tryon.training.data import collate
 
 PARALLEL_STAGES = ("base", "sr256")
@@ -84,8 +84,7 @@ def finished(
     parsing, hidden = (
         cv2.resize(mask, (side, side), interpolation=cv2.INTER_NEAREST) for mask in (parsing, hidden.astype(np.uint8))
     )
-    cloth = spread_cloth(row["garment_image"], row["garment_parsing"], category)
-    cloth, *_ = frame_garment(cloth, row["garment_parsing"], row["garment_pose"], category, side)
+    cloth = spread_cloth(row["garment_image"], row["garment_parsing"], category, side)
     square, shown = dress(photo, parsing, hidden > 0, painted, said, to_tensor(cloth), category)
     return np.rint(photo + shown[..., None] * (square.astype(np.float32) - photo)).astype(np.uint8)
 

@@ -1,8 +1,8 @@
-"""Fit an annotator's map from outlines of garments laid out to joints.
+"""Train the part of an annotator that tells the joints of garments laid out from their outlines.
 
     python -m tryon.training.fit_garment_joints --data DIR --validation DIR --annotator DIR
 
-DIR of data and of validation hold shards of rendered pairs. The annotator's folder is written anew with the map in it.
+DIR of data and of validation hold shards of rendered pairs. The annotator's folder is written anew with that part.
 Prints one line of JSON: for each category the mean error of the joints in longer sides of the garment's box, and how
 often it is right about whether a joint is in the picture.
 """
@@ -12,6 +12,7 @@ import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -19,6 +20,7 @@ import torch
 
 from tryon.conditions import CATEGORIES, KINDS_OF_PICTURE
 from tryon.models.annotator import Annotator
+from tryon.models.garment_joints import GarmentJoints
 from tryon.preprocessing.garment import joints_of_outline, outline_cells
 from tryon.preprocessing.parsing import LABEL
 from tryon.preprocessing.pose import mirror_pose
@@ -27,7 +29,24 @@ from tryon.training.laid_out import random_layout
 
 VARIANTS = 6  # changed copies of each outline that is fitted to
 SIDE = 128  # pixels of an outline; more are not seen in its 16 x 16 cells
-RIDGE = 0.02  # weight decay per outline
+EPOCHS, BATCH, LEARNING_RATE, WEIGHT_DECAY = 60, 256, 2e-3, 0.01
+PRESENCE_WEIGHT = 0.3
+
+
+class Outlines(NamedTuple):
+    """N garments laid out: what `GarmentJoints` takes and what it shall say.
+
+    Attributes:
+        cells: (N, 16, 16) float32 in [0, 1].
+        aspects: (N,) float32.
+        poses: (N, 18, 3) float32: x, y in sides of the box and 1 if the joint is in the picture, else zeros.
+        categories: (N,) int64, of `CATEGORIES`.
+    """
+
+    cells: torch.Tensor
+    aspects: torch.Tensor
+    poses: torch.Tensor
+    categories: torch.Tensor
 
 
 def garments(folder: Path) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
@@ -76,28 +95,43 @@ def changed(
     return soft > rng.uniform(0.35, 0.65), pose
 
 
-def fit(inputs: np.ndarray, poses: np.ndarray) -> np.ndarray:
-    """Ridge regression of each joint on the outlines that have it.
+def fit(network: GarmentJoints, outlines: Outlines, seed: int = 0) -> None:
+    """Train a network to find joints, and to tell which are in the picture.
 
     Args:
-        inputs: (N, C), as the map takes them.
-        poses: (N, 18, 3) in sides of the box, and whether they are in the picture.
-
-    Returns:
-        (18, 3, C + 1): slopes and constant.
+        network: what is trained, in place.
+        outlines: what it is trained on.
+        seed: of the order in which they come.
     """
-    inputs = np.c_[inputs, np.ones(len(inputs))]
-    table = np.zeros((poses.shape[1], 3, inputs.shape[1]))
-    for joint in range(poses.shape[1]):
-        there = poses[:, joint, 2] > 0
-        for rows, columns in ((there, slice(0, 2)), (np.ones_like(there), slice(2, 3))):
-            if rows.sum() < 20:
-                continue
-            known = inputs[rows]
-            decay = RIDGE * len(known) * np.eye(inputs.shape[1]) / VARIANTS
-            decay[-1, -1] = 1e-6
-            table[joint, columns] = np.linalg.solve(known.T @ known + decay, known.T @ poses[rows, joint, columns]).T
-    return table
+    generator = torch.Generator().manual_seed(seed)
+    adam = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    steps = EPOCHS * math.ceil(len(outlines.cells) / BATCH)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(adam, steps)
+    for _ in range(EPOCHS):
+        for rows in torch.randperm(len(outlines.cells), generator=generator).split(BATCH):
+            some = Outlines(*(column[rows] for column in outlines))
+            found = network(some.cells, some.aspects)[torch.arange(len(rows)), some.categories]
+            there = some.poses[..., 2:]
+            places = ((found[..., :2] - some.poses[..., :2]).abs() * there).sum() / there.sum().clamp(min=1)
+            loss = places + PRESENCE_WEIGHT * (found[..., 2:] - there).square().mean()
+            adam.zero_grad()
+            loss.backward()
+            adam.step()
+            schedule.step()
+
+
+def varied(folder: Path, count: int, rng: np.random.Generator) -> Outlines:
+    """`VARIANTS` changed copies of every garment of a folder of shards, in `count` x `count` cells."""
+    rows = []
+    for category, outline, pose in garments(folder):
+        for _ in range(VARIANTS):
+            mask, joints = changed(outline, pose, CATEGORIES[category], rng)
+            cells, corner, sides = outline_cells(mask, count)
+            places = (joints[:, :2] * len(mask) - corner) / sides
+            there = (joints[:, 2:] > 0).astype(np.float32)
+            rows.append((cells, math.log(sides[0] / sides[1]), np.c_[places * there, there], category))
+    *numbers, categories = (torch.from_numpy(np.array(column)) for column in zip(*rows, strict=True))
+    return Outlines(*(column.float() for column in numbers), categories.long())
 
 
 def main() -> None:
@@ -108,23 +142,10 @@ def main() -> None:
     parser.add_argument("--annotator", type=Path, required=True, help="folder of the annotator that gets the map")
     arguments = parser.parse_args()
     annotator = Annotator.from_pretrained(arguments.annotator, low_cpu_mem_usage=False)  # it may lack the map
-    count = annotator.garment_joints.side
-    rng = np.random.default_rng(0)
-    inputs, poses = ([[] for _ in CATEGORIES] for _ in range(2))
-    for category, outline, pose in garments(arguments.data):
-        for _ in range(VARIANTS):
-            varied, moved = changed(outline, pose, CATEGORIES[category], rng)
-            cells, corner, sides = outline_cells(varied, count)
-            moved[:, :2] = (moved[:, :2] * len(varied) - corner) / sides
-            aspect = math.log(sides[0] / sides[1])
-            inputs[category].append([*cells.ravel(), aspect, aspect**2])
-            poses[category].append(moved)
-    tables = [fit(np.array(x), np.array(y)) for x, y in zip(inputs, poses, strict=True)]
-    linear = annotator.garment_joints.linear
-    table = torch.from_numpy(np.concatenate(tables).reshape(-1, linear.in_features + 1))
-    with torch.no_grad():
-        linear.weight.copy_(table[:, :-1])
-        linear.bias.copy_(table[:, -1])
+    network = annotator.garment_joints
+    torch.manual_seed(0)
+    network.apply(lambda layer: layer.reset_parameters() if isinstance(layer, torch.nn.Linear) else None)
+    fit(network, varied(arguments.data, network.side, np.random.default_rng(0)))
     annotator.save_pretrained(arguments.annotator)
 
     errors, presence = {name: [] for name in CATEGORIES}, {name: [] for name in CATEGORIES}
@@ -132,7 +153,7 @@ def main() -> None:
         name = CATEGORIES[category]
         found = joints_of_outline(annotator, outline, name)
         there, both = pose[:, 2] > 0, (pose[:, 2] > 0) & (found[:, 2] > 0)
-        longest = outline_cells(outline, count)[2].max()
+        longest = outline_cells(outline, network.side)[2].max()
         errors[name] += list(np.linalg.norm(found[both, :2] - pose[both, :2], axis=1) * len(outline) / longest)
         presence[name] += list((found[:, 2] > 0) == there)
     figures = {
