@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "tryon"
 FLOORS = (  # lowest first; a folder is one room; rooms of one floor have no doors between them
-    {"compatibility", "images", "metadata"},
+    {"compatibility", "continuation", "images", "metadata"},
     {"conditions", "hub"},
     {"call", "checkpoint", "devices"},
     {"models", "preprocessing", "diffusion"},
