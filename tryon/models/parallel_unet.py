@@ -89,7 +89,7 @@ PRESETS: dict[str, dict] = {
 }
 # The paper's first ablation of the same network: no garment-UNet, no look-up of any kind, the garment's picture and
 # coordinates beside the person's; as many parameters, spent on width. Compare it after as many pictures.
-for _size, _width in (("small", 184), ("tiny", 64)):
+for _size, _width in (("small", 188), ("tiny", 64)):
     PRESETS[f"{_size}-128-concat"] = {
         **PRESETS[f"{_size}-128"],
         "block_out_channels": (_width,) * len(PRESETS[f"{_size}-128"]["block_out_channels"]),
