@@ -7,7 +7,7 @@ from tryon.preprocessing.agnostic import TAKEN_OFF
 from tryon.preprocessing.parsing import SKIN, label_mask
 
 MARGIN = 0.012  # of the square: how far the outline of what was worn may be off, and its shadow reach
-MARGIN_ON_SKIN = 0.007
+MARGIN_ON_SKIN = 0.007  # of the square: the same towards bare skin
 FLECK = 0.02  # of the square: what is smaller and lies within the garment belongs to it
 SOFTNESS = 0.003  # of the square: standard deviation of the soft edge of what is replaced
 TONE_SIDE = 128  # pixels at which light is compared

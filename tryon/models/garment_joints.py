@@ -10,20 +10,21 @@ class GarmentJoints(nn.Module):
     """From outlines to joints, for every category at once.
 
     A sleeve or a leg says by its outline alone where elbow and knee are, and a garment laid out has no other feature of
-    a body; `tryon.training.fit_garment_joints` trains it in a minute.
+    a body; `tryon.training.fit_garment_joints` trains it in minutes.
     """
 
     side = 16
     """Cells of an outline in a row, and rows of them."""
+    hidden_dim = 128
 
-    def __init__(self, hidden_dim: int = 128) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Linear(self.side**2 + 2, hidden_dim),
+            nn.Linear(self.side**2 + 2, self.hidden_dim),
             nn.SiLU(),
-            nn.Linear(hidden_dim, hidden_dim),
+            nn.Linear(self.hidden_dim, self.hidden_dim),
             nn.SiLU(),
-            nn.Linear(hidden_dim, len(CATEGORIES) * NUM_KEYPOINTS * 3),
+            nn.Linear(self.hidden_dim, len(CATEGORIES) * NUM_KEYPOINTS * 3),
         )
 
     def forward(self, outlines: torch.Tensor, aspects: torch.Tensor) -> torch.Tensor:

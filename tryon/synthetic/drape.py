@@ -288,9 +288,9 @@ def _push_under(
             height += offset[axis] * outwards[axis]
             apart += (unmorphed[p, axis] - position[near[i, 0], axis]) ** 2
         beside = np.sqrt(((offset - height * outwards) ** 2).sum())
-        covered = hem > 0.02 and apart < _COVERED**2
+        covered = hem > 0.02 and apart < _COVERED**2 and height < 0.3 and beside < 0.35
         wanted = gap * min(max(hem / 0.1, 0.0), 1.0)  # skin comes out at the hem itself
-        hidden[p] = covered and inside > _INSIDE and -_LOOSE < height < 0.3 and beside < 0.35
-        if covered and -wanted < height < 0.3 and beside < 0.35:
+        hidden[p] = covered and inside > _INSIDE and height > -_LOOSE
+        if covered and height > -wanted:
             for axis in range(3):
                 points[p, axis] -= outwards[axis] * (height + wanted)

@@ -27,10 +27,10 @@ from tryon.preprocessing.pose import mirror_pose
 from tryon.training.data import LAID_OUT, open_shards
 from tryon.training.laid_out import random_layout
 
-VARIANTS = 6  # changed copies of each outline that is fitted to
+VARIANTS = 3  # changed copies of each outline that is learnt from
 SIDE = 128  # pixels of an outline; more are not seen in its 16 x 16 cells
 EPOCHS, BATCH, LEARNING_RATE, WEIGHT_DECAY = 60, 256, 2e-3, 0.01
-PRESENCE_WEIGHT = 0.3
+PRESENCE_WEIGHT = 0.3  # places matter more than whether they are in the picture
 
 
 class Outlines(NamedTuple):
@@ -95,15 +95,14 @@ def changed(
     return soft > rng.uniform(0.35, 0.65), pose
 
 
-def fit(network: GarmentJoints, outlines: Outlines, seed: int = 0) -> None:
+def fit(network: GarmentJoints, outlines: Outlines) -> None:
     """Train a network to find joints, and to tell which are in the picture.
 
     Args:
         network: what is trained, in place.
-        outlines: what it is trained on.
-        seed: of the order in which they come.
+        outlines: what it is trained on, in the same order every time.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(0)
     adam = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     steps = EPOCHS * math.ceil(len(outlines.cells) / BATCH)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(adam, steps)
@@ -139,12 +138,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of shards to fit to")
     parser.add_argument("--validation", type=Path, required=True, help="folder of shards to judge by")
-    parser.add_argument("--annotator", type=Path, required=True, help="folder of the annotator that gets the map")
+    parser.add_argument("--annotator", type=Path, required=True, help="folder of the annotator that gets that part")
     arguments = parser.parse_args()
-    annotator = Annotator.from_pretrained(arguments.annotator, low_cpu_mem_usage=False)  # it may lack the map
-    network = annotator.garment_joints
+    annotator = Annotator.from_pretrained(arguments.annotator, low_cpu_mem_usage=False)  # it may lack that part
     torch.manual_seed(0)
-    network.apply(lambda layer: layer.reset_parameters() if isinstance(layer, torch.nn.Linear) else None)
+    annotator.garment_joints = network = GarmentJoints()
     fit(network, varied(arguments.data, network.side, np.random.default_rng(0)))
     annotator.save_pretrained(arguments.annotator)
 
