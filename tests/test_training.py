@@ -29,13 +29,14 @@ pytest.importorskip("numba", reason="rendering needs the extra: pip install -e '
 
 from tryon.synthetic.render import plan_shards, render_dataset
 from tryon.training.cascades import Cascade, finished, with_networks
-from tryon.training.data import CropDataset, PairDataset, batches, collate, collate_crops
+from tryon.training.data import CropDataset, PairDataset, batches, collate, stack
 from tryon.training.evaluate import evaluate, measure
 from tryon.training.fit_garment_joints import Outlines, fit, varied
 from tryon.training.laid_out import random_layout
 from tryon.training.objective import Objective, ssim_map
 from tryon.training.recipes import recipe_for
-from tryon.training.train import make_model, parse_arguments, train
+from tryon.training.train import learning_rate, make_model, parse_arguments, train
+from tryon.training.variation import mirror, vary
 
 
 @pytest.fixture(scope="module")
@@ -142,28 +143,85 @@ def test_garments_laid_out_have_straighter_sides_and_stay_in_the_picture():
 
 
 def test_mirrored_samples_are_true_mirrors(shards):
-    dataset = PairDataset(shards, 128, augment=True, seed=0)
-    plain = PairDataset(shards, 128, augment=False)
-    mirrored = 0
-    for epoch in range(4):
-        dataset.epoch = epoch
-        for i in range(len(dataset)):
-            sample, truth = dataset[i], plain[i]
-            if not np.array_equal(sample["person"], truth["person"][:, ::-1]):
-                continue
-            mirrored += 1
-            right, left = sample["person_pose"][2], truth["person_pose"][5]
-            if right[2] and left[2]:  # joints are shaken a little
-                np.testing.assert_allclose(right[:2], (1 - left[0], left[1]), atol=0.03)
-    assert mirrored > 0
+    """Cloth is still found along the flow, joints are on the same pixels, and twice is once not."""
+    samples = stack([PairDataset(shards, 128, augment=False)[i] for i in range(8)])
+    mirrored = mirror(samples)
+    for name, value in mirror(mirrored).items():
+        assert value.dtype == samples[name].dtype
+        assert "pose" in name or torch.allclose(value.double(), samples[name].double(), atol=1e-6)
+    assert torch.equal(mirrored["agnostic"], samples["agnostic"].flip(2))
+    for name in ("person_pose", "garment_pose"):
+        right, left = mirrored[name][:, 2], samples[name][:, 5]
+        seen = left[:, 2] > 0
+        assert torch.allclose(right[seen, 0], 1 - left[seen, 0])
+        assert torch.equal(right[:, 1:], left[:, 1:])
+        assert (right[~seen] == 0).all()
+    errors = []
+    for stacked in (samples, mirrored):
+        place = stacked["flow"][..., :2]
+        fetched = torch.nn.functional.grid_sample(
+            stacked["garment"].permute(0, 3, 1, 2).float(), 2 * place - 1, align_corners=False
+        )
+        target = torch.nn.functional.avg_pool2d(stacked["target"].permute(0, 3, 1, 2).float(), 2)
+        there = (stacked["flow"][..., 2] > 0.5)[:, None]
+        errors.append(float(((fetched - target).abs() * there).sum() / there.sum()))
+    assert errors[1] == pytest.approx(errors[0], rel=0.02)
+
+
+def test_variations_change_the_garment_alike_in_both_pictures_and_hide_the_same(shards):
+    samples = stack([PairDataset(shards, 128, augment=False)[i] for i in range(8)])
+    for name, mask in (("target", "garment_mask"), ("garment", "cloth_mask")):
+        samples[name][samples[mask]] = torch.tensor([200, 90, 40], dtype=torch.uint8)
+    before = {name: value.clone() for name, value in samples.items()}
+    draws = [vary(samples, torch.Generator().manual_seed(seed)) for seed in (*range(6), 0)]
+    assert all(torch.equal(value, before[name]) for name, value in samples.items()), "left as they were"
+    assert all(torch.equal(value, draws[-1][name]) for name, value in draws[0].items()), "the seed decides"
+    mirrored, counts = mirror(samples), {"recoloured": 0, "relit": 0, "mirrored": 0}
+    for drawn in draws[:-1]:
+        assert (drawn["agnostic"][drawn["hidden"]] == 127).all()
+        for i in range(8):
+            flipped = torch.equal(drawn["person"][i], mirrored["person"][i])
+            old = {name: value[i] for name, value in (mirrored if flipped else samples).items()}
+            new = {name: value[i] for name, value in drawn.items()}
+            assert torch.equal(new["hidden"], old["hidden"])
+            relit = not torch.equal(new["agnostic"], old["agnostic"])
+            worn, lying = new["target"][old["garment_mask"]], new["garment"][old["cloth_mask"]]
+            assert (lying == lying[0]).all(), "one colour stays one colour"
+            assert (worn == worn[0]).all()
+            assert relit or torch.equal(worn[0], lying[0])
+            around = torch.nn.functional.max_pool2d(old["cloth_mask"][None].float(), 3, 1, 1)[0] == 0
+            assert torch.equal(new["garment"][around], old["garment"][around])
+            counts["recoloured"] += lying[0].tolist() != [200, 90, 40]
+            counts["relit"] += relit
+            counts["mirrored"] += flipped
+    assert all(12 < count < 43 for count in counts.values()), counts
 
 
 def test_batches_go_on_where_they_stopped(shards):
     whole = batches(PairDataset(shards, 128, seed=1), 2, 0, workers=0)
-    targets = [next(whole).target for _ in range(6)]
+    targets = [next(whole)["target"] for _ in range(6)]
     resumed = batches(PairDataset(shards, 128, seed=1), 2, 8, workers=0)
     for expected in targets[4:]:
-        assert torch.equal(next(resumed).target, expected)
+        assert torch.equal(next(resumed)["target"], expected)
+
+
+def test_pairs_are_used_again_as_often_as_asked_and_a_stopped_run_draws_the_same(shards, monkeypatch):
+    monkeypatch.setattr("tryon.training.data.POOL", 6)  # smaller than an epoch, so that the oldest are forgotten
+
+    def stream(start: int):
+        return batches(PairDataset(shards, 128, seed=1), 4, start, workers=0, reuse=2)
+
+    read, dataset_row = [], PairDataset.row
+    monkeypatch.setattr(PairDataset, "row", lambda self, index: read.append(index) or dataset_row(self, index))
+    whole = stream(0)
+    drawn = [next(whole)["target"].clone() for _ in range(9)]
+    assert len(read) == 2 * (9 + 1), "half of each batch is new, and one more group fills the first"
+    assert all(len(torch.unique(batch.flatten(1), dim=0)) == 4 for batch in drawn[:3]), "none twice in one batch"
+    for start in (1, 2, 7):
+        resumed = stream(4 * start)
+        assert all(torch.equal(next(resumed)["target"], expected) for expected in drawn[start:])
+    with pytest.raises(ValueError, match="1/3"):
+        next(batches(PairDataset(shards, 128), 4, 0, workers=0, reuse=3))
 
 
 def test_crops_are_pieces_of_the_pictures(shards):
@@ -192,7 +250,7 @@ def test_a_network_learns_one_batch(shards, stage, preset):
         batch = collate([dataset[i] for i in range(4)])
     else:
         dataset = CropDataset(shards, 64)
-        batch = collate_crops([dataset[i] for i in range(0, 128, 32)])
+        batch = collate([dataset[i] for i in range(0, 128, 32)])
     model, objective = make_model(stage, preset), Objective(stage, recipe_for(preset))
     network = model.locator if stage == "position" else model
 
@@ -242,6 +300,29 @@ def test_a_stopped_run_repeats_the_uninterrupted_one_bit_for_bit(shards, tmp_pat
     weights = [load_file(tmp_path / name / "ema" / "diffusion_pytorch_model.safetensors") for name in logs]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
     assert (tmp_path / "whole" / "samples.png").exists()
+
+
+def test_presets_trained_together_are_as_trained_alone(shards, tmp_path):
+    """Each learns from the very batches that it would see by itself."""
+    presets = ["tiny-128", "tiny-128-concat"]
+    common = ["--stage", "base", "--data", str(shards), "--batch-size", "2", "--workers", "0", "--pictures", "6"]
+    train(parse_arguments([*common, "--preset", *presets, "--out", str(tmp_path / "both")]))
+    for preset in presets:
+        train(parse_arguments([*common, "--preset", preset, "--out", str(tmp_path / preset)]))
+        together, alone = (
+            load_file(folder / "ema" / "diffusion_pytorch_model.safetensors")
+            for folder in (tmp_path / "both" / preset, tmp_path / preset)
+        )
+        assert all(torch.equal(together[name], alone[name]) for name in alone)
+    with pytest.raises(SystemExit):
+        parse_arguments([*common, "--preset", *presets, "--out", str(tmp_path), "--initial", str(tmp_path)])
+
+
+def test_the_learning_rate_rises_and_falls():
+    assert learning_rate(0, 1.0, 100, 0.0) == pytest.approx(0.01)
+    assert learning_rate(99, 1.0, 100, 0.0) == pytest.approx(1.0)
+    assert learning_rate(500, 1.0, 100, 0.5) == pytest.approx(0.525)
+    assert learning_rate(900, 1.0, 100, 1.3) == pytest.approx(0.05)
 
 
 def test_gradients_add_up_to_those_of_a_larger_batch(shards, tmp_path):

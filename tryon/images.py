@@ -296,8 +296,12 @@ def to_tensor(images: np.ndarray) -> torch.Tensor:
     Returns:
         (N, 3, H, W) float32 in [-1, 1]; N is 1 for a single picture.
     """
-    batch = torch.from_numpy(np.ascontiguousarray(images if images.ndim == 4 else images[None]))
-    return (batch.permute(0, 3, 1, 2).float() - 127) / 128
+    return as_tensor(torch.from_numpy(np.ascontiguousarray(images if images.ndim == 4 else images[None])))
+
+
+def as_tensor(images: torch.Tensor) -> torch.Tensor:
+    """The same of (N, H, W, 3) uint8 tensors, on their device."""
+    return (images.permute(0, 3, 1, 2).float() - 127) / 128
 
 
 def to_images(tensor: torch.Tensor) -> list[np.ndarray]:

@@ -137,7 +137,8 @@ class ParallelUNetOutput(BaseOutput):
         coarse_position: the same as `GarmentLocator` says, before the person-UNet's refinement.
         garment_logit: (N, 1, H, W), logit of the share that each pixel takes from the garment's own pixels.
         skin_logit: (N, 1, H, W), logit of the probability that a pixel which the garment leaves free shows bare skin.
-        warped: (N, 3, H, W), the garment alone as worn, on white, if that is a result of its own (`WarpThenBlend`).
+        warped: (N, 3, H, W), the garment alone as worn, on white: the cloth looked up, lit and cut out, or what the
+            first of two networks painted (`WarpThenBlend`).
     """
 
     sample: torch.Tensor
@@ -220,6 +221,7 @@ class ParallelUNet(ModelMixin, ConfigMixin):
         body_coordinates: give both sides the code of `body_coordinates`, and start cross-attention from it.
         locate_garment: find the cloth of each cell with a `GarmentLocator`, give the person-UNet the garment warped so,
             and offer the garment's own pixels to the output; with it the network must predict x0 ("sample").
+        locator_iterations: how often the locator corrects itself.
         head_channels: channels at full resolution before the output, if `patch_size` is not 1.
         scale_sample: multiply z_t by what it is worth beside the conditions, `sample_weight`, so that there is no noise
             to be unlearnt where z_t is nothing but noise.
@@ -247,6 +249,7 @@ class ParallelUNet(ModelMixin, ConfigMixin):
         garment_time_conditioning: bool = True,
         body_coordinates: bool = False,
         locate_garment: bool = False,
+        locator_iterations: int = 1,
         head_channels: int = 16,
         scale_sample: bool = False,
         fusion: str = "cross_attention",
@@ -323,7 +326,7 @@ class ParallelUNet(ModelMixin, ConfigMixin):
         if locate_garment:
             if patch_size == 1 or not body_coordinates:
                 raise ValueError("locate_garment needs body_coordinates and a patch_size above 1.")
-            self.locator = GarmentLocator(sizes[0], num_keypoints=num_keypoints)
+            self.locator = GarmentLocator(sizes[0], num_keypoints=num_keypoints, iterations=locator_iterations)
             self.located_in = nn.Conv2d(self.locator.channels, channels[0], 1)
         self.head_norm = group_norm(channels[0])
         if patch_size == 1:
@@ -532,5 +535,6 @@ class ParallelUNet(ModelMixin, ConfigMixin):
         cloth = (cloth + 1) * light.clamp(-2, 1).exp() - 1
         known = pictures[-1]  # low_res where there is one, else the agnostic picture
         share = gates.sigmoid()
-        sample = new + share[:, :1] * cloth + share[:, 1:] * known
-        return ParallelUNetOutput(sample, position, coarse_position, gates[:, :1], skin)
+        worn = share[:, :1] * cloth
+        sample = new + worn + share[:, 1:] * known
+        return ParallelUNetOutput(sample, position, coarse_position, gates[:, :1], skin, warped=worn + 1 - share[:, :1])

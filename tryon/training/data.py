@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -12,10 +12,9 @@ import numpy as np
 import torch
 
 from tryon.conditions import CATEGORIES, KINDS_OF_PICTURE, Conditions
-from tryon.images import to_tensor
+from tryon.images import as_tensor
 from tryon.preprocessing.agnostic import cut_out_garment, frame_garment, make_agnostic
 from tryon.preprocessing.parsing import LABEL, SKIN, label_mask
-from tryon.preprocessing.pose import MIRRORED as MIRRORED_JOINTS
 from tryon.training.laid_out import random_layout
 
 FIELDS = (
@@ -31,6 +30,7 @@ FIELDS = (
 # What only a renderer knows: photographs show one garment, and nobody knows where its cloth came from.
 RENDERED_FIELDS = ("before_image", "before_parsing", "flow", "pattern")
 FLOW_SIZE = 64
+POOL = 4096  # samples that are kept on the device to be used again
 LAID_OUT = 0.7  # of the garments that are not worn are shown as on a table
 
 
@@ -55,28 +55,12 @@ class Batch:
     skin_mask: torch.Tensor
     flow: torch.Tensor
 
-    def to(self, device: torch.device) -> Batch:
-        """The same on a device; a copy from pinned memory goes on beside the computation."""
-        return Batch(*(getattr(self, field.name).to(device, non_blocking=True) for field in fields(self)))
-
-    def pin_memory(self) -> Batch:
-        """The same in pinned memory; `DataLoader` asks for it."""
-        return Batch(*(getattr(self, field.name).pin_memory() for field in fields(self)))
-
 
 @dataclass(frozen=True)
 class CropBatch:
     """N crops for the 1024 stage: `target`, (N, 3, S, S) in [-1, 1]."""
 
     target: torch.Tensor
-
-    def to(self, device: torch.device) -> CropBatch:
-        """The same on a device."""
-        return CropBatch(self.target.to(device, non_blocking=True))
-
-    def pin_memory(self) -> CropBatch:
-        """The same in pinned memory."""
-        return CropBatch(self.target.pin_memory())
 
 
 def find_shards(folder: Path | str) -> list[Path]:
@@ -125,8 +109,8 @@ class PairDataset(torch.utils.data.Dataset):
     Args:
         folder: folder of shards; unfinished ones (`*.tmp`) are left out.
         size: side of the pictures that are returned.
-        augment: mirror, recolour the garment, lay it out, and vary the hidden region. Off, the same index is the same
-            sample.
+        augment: lay the garment out and vary the hidden region; `tryon.training.variation` does the rest with whole
+            batches. Off, the same index is the same sample.
         laid_out: show every garment that is not worn as on a table, also without augmentation; the same index always
             lies the same way.
         seed: of the augmentation; together with the epoch and the index it decides every draw.
@@ -164,10 +148,8 @@ class PairDataset(torch.utils.data.Dataset):
         rng = np.random.default_rng((self.seed, self.epoch, index))
         row = self.row(index)
         category = CATEGORIES[int(row["category"])]
-        if self.augment:
-            _recolour(row, category, rng)
-            if not self.laid_out and rng.random() < LAID_OUT:
-                _lay_out(row, rng)
+        if self.augment and not self.laid_out and rng.random() < LAID_OUT:
+            _lay_out(row, rng)
         image, parsing = _resized(row["image"], row["parsing"], self.size)
         margin = rng.uniform(0.06, 0.2) if self.augment else 0.1
         # What is hidden follows from what was worn before, as in use; were it the target, its outline would tell the
@@ -184,7 +166,8 @@ class PairDataset(torch.utils.data.Dataset):
         flow = row.get("flow", nowhere).astype(np.float32)
         there = flow[..., :1] > -0.9
         flow[..., :2] = np.where(there, (flow[..., :2] - window[:2]) / window[2], -1.0)
-        sample = {
+        ink = (garment != 255).any(-1)
+        return {
             "target": image,
             "agnostic": agnostic,
             "hidden": hidden,
@@ -192,16 +175,11 @@ class PairDataset(torch.utils.data.Dataset):
             "garment_mask": parsing == LABEL[category],
             "skin_mask": label_mask(parsing, SKIN),
             "garment": garment,
+            "cloth_mask": cv2.morphologyEx(ink.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)) > 0,
             "person_pose": row["pose"],
             "garment_pose": garment_pose,
             "flow": flow,
         }
-        if self.augment:
-            _shake(sample["person_pose"], rng)
-            _shake(sample["garment_pose"], rng)
-            if rng.random() < 0.5:
-                sample = _mirrored(sample)
-        return sample
 
 
 class CropDataset(torch.utils.data.Dataset):
@@ -249,11 +227,6 @@ class CropDataset(torch.utils.data.Dataset):
         return {"target": crop[:, ::-1].copy() if rng.random() < 0.5 else crop}
 
 
-def collate_crops(samples: list[dict[str, np.ndarray]]) -> CropBatch:
-    """Crops to tensors."""
-    return CropBatch(to_tensor(np.stack([s["target"] for s in samples])))
-
-
 def _resized(image: np.ndarray, parsing: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     if image.shape[0] == size:
         return image, parsing
@@ -261,21 +234,6 @@ def _resized(image: np.ndarray, parsing: np.ndarray, size: int) -> tuple[np.ndar
         cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA),
         cv2.resize(parsing, (size, size), interpolation=cv2.INTER_NEAREST),
     )
-
-
-def _recolour(row: dict[str, np.ndarray], category: str, rng: np.random.Generator) -> None:
-    """The same random change of the garment's colours in both pictures: prints without end from few renders."""
-    if rng.random() < 0.3:
-        return
-    order = rng.permutation(3)
-    gain = rng.uniform(0.6, 1.3, 3).astype(np.float32)
-    invert = rng.random() < 0.15
-    for name in ("", "garment_"):
-        mask = (row[f"{name}parsing"] == LABEL[category]).astype(np.uint8)
-        mask = cv2.dilate(mask, np.ones((3, 3), np.uint8)) > 0  # antialiased edges belong to the cloth
-        pixels = row[f"{name}image"][mask][:, order].astype(np.float32)
-        pixels = (255 - pixels if invert else pixels) * gain
-        row[f"{name}image"][mask] = np.clip(pixels + 0.5, 0, 255).astype(np.uint8)
 
 
 def _lay_out(row: dict[str, np.ndarray], rng: np.random.Generator) -> None:
@@ -296,58 +254,48 @@ def _lay_out(row: dict[str, np.ndarray], rng: np.random.Generator) -> None:
         row["flow"][there, :2] = np.clip(layout.places(row["flow"][there, :2].astype(np.float64)), -0.5, 1.5)
 
 
-def _shake(pose: np.ndarray, rng: np.random.Generator) -> None:
-    """What estimated keypoints are like: some a little off, some not found."""
-    if rng.random() < 0.5:
-        return
-    known = pose[:, 2] > 0
-    pose[known, :2] += rng.normal(0, 0.006, (known.sum(), 2))
-    if rng.random() < 0.2:
-        pose[rng.integers(len(pose))] = 0
+def stack(samples: list[dict[str, np.ndarray]]) -> dict[str, torch.Tensor]:
+    """Samples as they are, (N, ...) each: an eighth of the bytes of a `Batch`."""
+    return {name: torch.from_numpy(np.stack([sample[name] for sample in samples])) for name in samples[0]}
 
 
-def _mirrored(sample: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Left and right exchanged in everything."""
-    out = {k: np.ascontiguousarray(v[:, ::-1]) for k, v in sample.items() if "pose" not in k}
-    there = out["flow"][..., 0] > -0.9
-    out["flow"][..., 0] = np.where(there, 1 - out["flow"][..., 0], -1.0)
-    for name in ("person_pose", "garment_pose"):
-        pose = sample[name][MIRRORED_JOINTS].copy()
-        pose[:, 0] = np.where(pose[:, 2] > 0, 1 - pose[:, 0], 0)
-        out[name] = pose
-    return out
-
-
-def collate(samples: list[dict[str, np.ndarray]]) -> Batch:
-    """Arrays to tensors in the networks' ranges; hidden pixels are exactly 0."""
-
-    def stack(name: str) -> torch.Tensor:
-        return torch.from_numpy(np.stack([s[name] for s in samples]))
-
-    def pictures(name: str) -> torch.Tensor:
-        return to_tensor(np.stack([s[name] for s in samples]))
-
-    hidden = stack("hidden")[:, None]
-    garment_mask = stack("garment_mask")[:, None].float()
+def to_batch(samples: dict[str, torch.Tensor]) -> Batch | CropBatch:
+    """Stacked samples in the networks' ranges, on the device where they are; hidden pixels are exactly 0."""
+    if "agnostic" not in samples:
+        return CropBatch(as_tensor(samples["target"]))
+    hidden, person, garment_mask, skin_mask = (
+        samples[name][:, None].float() for name in ("hidden", "person", "garment_mask", "skin_mask")
+    )
     conditions = Conditions(
-        pictures("agnostic"),
-        pictures("garment"),
-        stack("person_pose").float(),
-        stack("garment_pose").float(),
+        as_tensor(samples["agnostic"]),
+        as_tensor(samples["garment"]),
+        samples["person_pose"].float(),
+        samples["garment_pose"].float(),
     )
     # Known pixels only need copying and hidden background is put back from the photograph afterwards wherever it
     # was seen; the garment is what the picture is about.
-    person = stack("person")[:, None].float()
-    weight = 0.05 + hidden.float() * (0.25 + 1.75 * person) + 1.0 * garment_mask
-    skin_mask = stack("skin_mask")[:, None].float()
-    flow = stack("flow").permute(0, 3, 1, 2)
-    return Batch(pictures("target"), conditions, weight, garment_mask, skin_mask, flow)
+    weight = 0.05 + hidden * (0.25 + 1.75 * person) + 1.0 * garment_mask
+    flow = samples["flow"].permute(0, 3, 1, 2).float()
+    return Batch(as_tensor(samples["target"]), conditions, weight, garment_mask, skin_mask, flow)
+
+
+def collate(samples: list[dict[str, np.ndarray]]) -> Batch | CropBatch:
+    """Samples of a dataset to tensors in the networks' ranges."""
+    return to_batch(stack(samples))
 
 
 def batches(
-    dataset: PairDataset | CropDataset, batch_size: int, start: int, workers: int, rank: int = 0, world: int = 1
-) -> Iterator[Batch | CropBatch]:
-    """Shuffled batches without end, each a function of the dataset's seed and the number of pairs seen.
+    dataset: PairDataset | CropDataset,
+    batch_size: int,
+    start: int,
+    workers: int,
+    rank: int = 0,
+    world: int = 1,
+    *,
+    reuse: int = 1,
+    device: torch.device | str = "cpu",
+) -> Iterator[dict[str, torch.Tensor]]:
+    """Shuffled batches of stacked samples without end, each a function of the seed and the number of pairs seen.
 
     At the end of each epoch the folder is searched again, so that rendering can go on beside the training.
 
@@ -358,26 +306,60 @@ def batches(
         workers: processes that prepare batches beside the training.
         rank: which of `world` processes this one is; each gets batches of its own.
         world: number of processes that train together.
+        reuse: how often a sample is used on average before it is forgotten: from 2 on, every batch brings only so much
+            smaller a part of new samples, and is drawn from the last `POOL` of them, which stay on the device.
+        device: where the batches shall be.
 
     Raises:
-        ValueError: the pairs do not fill one batch.
+        ValueError: the pairs do not fill one batch, or `reuse` does not divide it.
     """
-    step = start // (batch_size * world)
+    if batch_size % reuse:
+        raise ValueError(f"A batch of {batch_size} cannot be filled by 1/{reuse} each time.")
+    step, new = start // (batch_size * world), batch_size // reuse
+    places = max(reuse, POOL // new)  # for groups of new samples; the next one takes the place of the oldest
+    group = max(0, step + reuse - places)
+    stream = _groups(dataset, new, group, workers, rank, world)
+    pool: dict[str, torch.Tensor] = {}
     while True:
-        per_epoch = len(dataset) // (batch_size * world)
+        while group < step + reuse:
+            samples = {name: value.to(device, non_blocking=True) for name, value in next(stream).items()}
+            if reuse == 1:
+                pool = samples
+            else:
+                size, place = places * new, group % places * new
+                pool = pool or {name: value.new_empty((size, *value.shape[1:])) for name, value in samples.items()}
+                for name, value in samples.items():
+                    pool[name][place : place + new] = value
+            group += 1
+        if reuse == 1:
+            yield pool
+        else:
+            rng = np.random.default_rng((dataset.seed, step, rank))
+            drawn = rng.permutation(min(group, places) * new)[:batch_size]
+            drawn = torch.from_numpy(drawn).to(device)
+            yield {name: value[drawn] for name, value in pool.items()}
+        step += 1
+
+
+def _groups(
+    dataset: PairDataset | CropDataset, size: int, step: int, workers: int, rank: int, world: int
+) -> Iterator[dict[str, torch.Tensor]]:
+    """New samples of every step, stacked, on the CPU; arguments as in `batches`, `step` is the first one."""
+    while True:
+        per_epoch = len(dataset) // (size * world)
         if per_epoch == 0:
-            raise ValueError(f"{len(dataset)} pairs do not fill one batch of {batch_size * world}.")
+            raise ValueError(f"{len(dataset)} pairs do not fill one batch of {size * world}.")
         dataset.epoch, first = divmod(step, per_epoch)
         order = np.random.default_rng((dataset.seed, dataset.epoch)).permutation(len(dataset))
-        order = order[: per_epoch * batch_size * world].reshape(per_epoch, world, batch_size)
+        order = order[: per_epoch * size * world].reshape(per_epoch, world, size)
         loader = torch.utils.data.DataLoader(
             dataset,
             batch_sampler=order[first:, rank].tolist(),
-            collate_fn=collate if isinstance(dataset, PairDataset) else collate_crops,
+            collate_fn=stack,
             num_workers=workers,
             pin_memory=torch.cuda.is_available(),
         )
-        for batch in loader:
-            yield batch
+        for samples in loader:
+            yield samples
             step += 1
         dataset.reload()

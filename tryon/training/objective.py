@@ -125,7 +125,7 @@ class Objective:
             losses["skin"] = _mean_over(_entropy(output.skin_logit, batch.skin_mask), free)
             loss = loss + OUTLINE_WEIGHT * (losses["outline"] + losses["skin"])
         if output.warped is not None:
-            # The first of two networks: what it has to paint is the garment alone, as the target shows it.
+            # The garment alone, as the target shows it.
             worn = torch.where(batch.garment_mask > 0, batch.target, 1.0)
             losses["warp"] = ((output.warped.float() - worn).abs() * batch.weight).mean()
             likeness = ssim_map(output.warped, worn)

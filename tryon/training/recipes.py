@@ -10,7 +10,7 @@ class Recipe:
     Attributes:
         prediction_type: what the network predicts: "epsilon", or "sample" for the clean picture.
         learning_rate: peak.
-        warmup: pictures over which the rate rises to its peak.
+        warmup: optimiser steps over which the rate rises to its peak.
         decay: whether it then falls along a cosine to a twentieth at the end of the run.
         batch_size: pictures of one optimiser step.
         betas: of Adam.
@@ -42,7 +42,7 @@ RECIPES = {
     "paper": Recipe(
         prediction_type="epsilon",
         learning_rate=1e-4,
-        warmup=10_000 * 256,
+        warmup=10_000,
         decay=False,
         batch_size=256,
         betas=(0.9, 0.999),
@@ -58,7 +58,7 @@ RECIPES = {
     "small": Recipe(
         prediction_type="sample",
         learning_rate=8e-4,
-        warmup=1_000,
+        warmup=100,
         decay=True,
         batch_size=16,
         betas=(0.9, 0.99),

@@ -3,6 +3,9 @@
 One flat loop over Accelerate: the same command trains on a CPU or a GPU, and `accelerate launch -m
 tryon.training.train ...` on many. Progress counts pictures; stop it anywhere, and the same command goes on from the
 last checkpoint as if it had never been stopped. OUT/ema is the result, OUT/log.jsonl and TensorBoard say how it went.
+
+Several presets learn side by side from the same batches in the same order, each in the folder of its name below OUT:
+what they are worth can then be compared.
 """
 
 from __future__ import annotations
@@ -30,10 +33,11 @@ from tryon.models.parallel_unet import PRESETS as PARALLEL_PRESETS
 from tryon.models.parallel_unet import ParallelUNet
 from tryon.models.warp_then_blend import PRESETS as TWO_PART_PRESETS
 from tryon.models.warp_then_blend import WarpThenBlend, load_parallel_network
-from tryon.training.data import Batch, CropBatch, CropDataset, PairDataset, batches
+from tryon.training.data import Batch, CropBatch, CropDataset, PairDataset, batches, to_batch
 from tryon.training.objective import Objective
 from tryon.training.recipes import recipe_for
 from tryon.training.state import FILE_SIZE, load_state, save_state
+from tryon.training.variation import vary
 
 # "position" trains the locator of a base network alone, four times as fast; base then starts from it.
 STAGES = ("position", "base", "sr256", "sr1024")
@@ -60,88 +64,120 @@ def make_model(stage: str, preset: str) -> ParallelUNet | WarpThenBlend | Effici
     return model
 
 
-def learning_rate(seen: int, peak: float, warmup: int, pictures: int | None) -> float:
-    """Linear warm-up over `warmup` pictures, then a cosine down to a twentieth at `pictures`, or none without."""
-    warm = min(1.0, (seen + 1) / warmup)
-    if pictures is None:
-        return peak * warm
-    progress = min(1.0, seen / pictures)
-    return peak * warm * (0.05 + 0.475 * (1 + math.cos(math.pi * progress)))
+def learning_rate(step: float, peak: float, warmup: int, progress: float) -> float:
+    """Linear warm-up over `warmup` steps, and along a cosine to a twentieth as `progress` goes from 0 to 1."""
+    warm = min(1.0, (step + 1) / warmup)
+    return peak * warm * (0.05 + 0.475 * (1 + math.cos(math.pi * min(1.0, progress))))
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line; what is not given comes from the recipe of the preset."""
     parser = argparse.ArgumentParser(prog="python -m tryon.training.train", description="Train a stage of the cascade.")
     parser.add_argument("--stage", choices=STAGES, required=True)
-    parser.add_argument("--preset", required=True)
+    parser.add_argument("--preset", nargs="+", required=True, help="several learn from the same batches")
     parser.add_argument("--data", type=Path, required=True, help="folder of shards of pairs; more may come meanwhile")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--previous", type=Path, help="trained base network, whose outputs sr256 learns to finish")
-    parser.add_argument("--initial", type=Path, help="network whose fitting weights to start from")
-    parser.add_argument("--minutes", type=float, default=math.inf, help="stop then, with everything saved")
-    parser.add_argument("--pictures", type=int, default=100_000, help="length of the run and of its schedule")
+    parser.add_argument(
+        "--previous", type=Path, nargs="+", help="for each preset a trained base network, whose outputs sr256 finishes"
+    )
+    parser.add_argument("--initial", type=Path, nargs="+", help="for each preset a network to start from where it fits")
+    parser.add_argument(
+        "--minutes", type=float, default=math.inf, help="stop then, with everything saved; without --pictures the "
+        "schedule also follows the clock, and a run is not repeated bit for bit"
+    )  # fmt: skip
+    parser.add_argument("--pictures", type=int, help="length of the run and of its schedule (100000 without --minutes)")
     parser.add_argument("--batch-size", type=int, help="pictures of one step of one process")
     parser.add_argument("--accumulate", type=int, default=1, help="steps whose gradients are added before an update")
     parser.add_argument("--learning-rate", type=float, help="at its peak")
     parser.add_argument("--interval", type=int, default=2_000, help="pictures between reports and checkpoints")
     parser.add_argument("--workers", type=int, default=1, help="processes that prepare batches")
+    parser.add_argument(
+        "--reuse", type=int, default=1, help="how often a prepared pair is used, in other colours: for GPUs faster "
+        "than the workers; must divide the batch size"
+    )  # fmt: skip
     parser.add_argument("--compile", action="store_true", help="compile the network; pays on GPUs")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
-    options.recipe = recipe_for(options.preset)
-    options.batch_size = options.batch_size or options.recipe.batch_size
-    options.learning_rate = options.learning_rate or options.recipe.learning_rate
+    for name in ("previous", "initial"):
+        folders = getattr(options, name) or [None] * len(options.preset)
+        if len(folders) != len(options.preset):
+            parser.error(f"--{name} takes as many folders as there are presets: {len(options.preset)}.")
+        setattr(options, name, folders)
+    if options.pictures is None and math.isinf(options.minutes):
+        options.pictures = 100_000
+    recipe = recipe_for(options.preset[0])
+    options.batch_size = options.batch_size or recipe.batch_size
+    options.learning_rate = options.learning_rate or recipe.learning_rate
     return options
 
 
 class Run:
-    """A training run in a folder: the network, its average and optimiser, and how far it is.
+    """A training run in a folder: the network, its average and optimiser, what it learns, and how far it is.
 
     Args:
         options: the command line.
+        index: of the preset of this run.
         accelerator: where to train.
     """
 
-    def __init__(self, options: argparse.Namespace, accelerator: Accelerator) -> None:
-        self.out, self.accelerator = options.out, accelerator
+    def __init__(self, options: argparse.Namespace, index: int, accelerator: Accelerator) -> None:
+        preset, initial, previous = options.preset[index], options.initial[index], options.previous[index]
+        self.out = options.out if len(options.preset) == 1 else options.out / preset
+        self.out.mkdir(parents=True, exist_ok=True)
+        self.accelerator, self.recipe = accelerator, recipe_for(preset)
         torch.manual_seed(options.seed)
-        model = make_model(options.stage, options.preset)
-        if options.initial is not None:
-            _copy_fitting(type(model).from_pretrained(options.initial), model)
+        model = make_model(options.stage, preset)
+        if initial is not None:
+            _copy_fitting(type(model).from_pretrained(initial), model)
         self.model = model.to(accelerator.device, memory_format=torch.channels_last)
-        decay = options.recipe.ema_decay
-        self.ema = EMAModel(self.model.parameters(), decay=decay, use_ema_warmup=True, power=0.75)
+        on_gpu = accelerator.device.type == "cuda"
+        decay = self.recipe.ema_decay
+        self.ema = EMAModel(self.model.parameters(), decay=decay, use_ema_warmup=True, power=0.75, foreach=on_gpu)
         self.trained = self.model.locator if options.stage == "position" else self.model
-        fused = accelerator.device.type == "cuda"
-        self.adam = torch.optim.Adam(self.trained.parameters(), betas=options.recipe.betas, fused=fused)
+        self.adam = torch.optim.Adam(self.trained.parameters(), betas=self.recipe.betas, fused=on_gpu)
         self.seen = load_state(self.out, *self.parts)
         self.ema.to(accelerator.device)
         if options.compile:
             self.trained.compile()
         self.network, self.optimizer = accelerator.prepare(self.trained, self.adam)
+        if previous is not None:
+            previous = load_parallel_network(previous).to(accelerator.device).eval()
+        self.objective = Objective(options.stage, self.recipe, previous, accelerator.device)
+        self.totals: dict[str, torch.Tensor] = {}
 
     @property
     def parts(self) -> tuple[torch.nn.Module, torch.nn.Module, EMAModel, torch.optim.Adam]:
         """What the state on disk consists of."""
         return self.model, self.trained, self.ema, self.adam
 
-    def step(self, objective: Objective, batch: Batch | CropBatch, rate: float, seed: int) -> dict[str, torch.Tensor]:
-        """Learn from one batch; returns the losses by name."""
-        batch = batch.to(self.accelerator.device)
+    def step(self, batch: Batch | CropBatch, rate: float, seed: int) -> None:
+        """Learn from one batch."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        with self.accelerator.accumulate(self.network):
-            with self.accelerator.autocast():
-                losses = objective(self.network, batch, seed)
-            self.accelerator.backward(losses["loss"])
-            if self.accelerator.sync_gradients:
-                self.accelerator.clip_grad_norm_(self.network.parameters(), 1.0)
-            self.optimizer.step()
-            self.optimizer.zero_grad()
+        with self.accelerator.autocast():
+            losses = self.objective(self.network, batch, seed)
+        self.accelerator.backward(losses["loss"])
+        if self.accelerator.sync_gradients:
+            self.accelerator.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
         if self.accelerator.sync_gradients:
             self.ema.step(self.model.parameters())
         self.seen += len(batch.target) * self.accelerator.num_processes
-        return {name: value.detach() for name, value in losses.items()}
+        for name, value in losses.items():
+            self.totals[name] = self.totals.get(name, 0.0) + value.detach()
+
+    def report(self, steps: int, minutes: float, speed: float) -> dict[str, float]:
+        """Mean losses of the last `steps` steps, also as a line of the log."""
+        losses = {name: round(float(value) / steps, 5) for name, value in self.totals.items()}
+        self.totals = {}
+        if self.accelerator.is_main_process:
+            done = {"seen": self.seen, "minutes": round(minutes, 2), "per_second": round(speed, 2)}
+            line = json.dumps({**done, **losses})
+            logger.info("%s", line)
+            with (self.out / "log.jsonl").open("a") as log:
+                log.write(line + "\n")
+        return losses
 
     def save(self) -> None:
         """Write a checkpoint to go on from, then the EMA weights to use."""
@@ -152,11 +188,11 @@ class Run:
         self.ema.restore(self.model.parameters())
 
     @torch.no_grad()
-    def draw(self, objective: Objective, batch: Batch | CropBatch) -> np.ndarray:
+    def draw(self, batch: Batch | CropBatch) -> np.ndarray:
         """One-step predictions of the averaged weights on a batch beside the truth, (H, W, 3) uint8."""
+        objective = self.objective
         self.ema.store(self.model.parameters())
         self.ema.copy_to(self.model.parameters())
-        batch = batch.to(self.accelerator.device)
         like = {"device": self.accelerator.device}
         noise = torch.randn(batch.target.shape, generator=torch.Generator().manual_seed(0)).to(**like)
         n, time_ = len(noise), torch.full((len(noise),), 0.999, **like)
@@ -199,42 +235,47 @@ def train(options: argparse.Namespace) -> None:
     accelerator.init_trackers("tryon")
     rank, world = accelerator.process_index, accelerator.num_processes
     options.out.mkdir(parents=True, exist_ok=True)
-    run, recipe = Run(options, accelerator), options.recipe
-    previous = None
-    if options.previous is not None:
-        previous = load_parallel_network(options.previous).to(accelerator.device).eval()
+    runs = [Run(options, index, accelerator) for index in range(len(options.preset))]
+    began = runs[0].seen
+    if any(run.seen != began for run in runs):
+        raise ValueError(f"The runs below {options.out} are not equally far; train them one by one.")
     if options.stage == "sr1024":
         dataset = CropDataset(options.data, SR1024_CROP, seed=options.seed)
     else:
-        dataset = PairDataset(options.data, run.model.config.sample_size, seed=options.seed)
-    objective = Objective(options.stage, recipe, previous, accelerator.device)
-
-    began, reported, totals, count = run.seen, run.seen, {}, 0
-    for batch in batches(dataset, options.batch_size, run.seen, options.workers, rank, world):
-        length = options.pictures if recipe.decay else None
-        rate = learning_rate(run.seen, options.learning_rate, recipe.warmup, length)
-        draw = np.random.SeedSequence((options.seed, run.seen, rank)).generate_state(1, np.uint64)[0] >> 1
-        losses = run.step(objective, batch, rate, int(draw))
-        count += 1
-        for name, value in losses.items():
-            totals[name] = totals.get(name, 0.0) + value
+        dataset = PairDataset(options.data, runs[0].model.config.sample_size, seed=options.seed)
+    generator = torch.Generator(accelerator.device)
+    prepared = batches(
+        dataset, options.batch_size, began, options.workers, rank, world,
+        reuse=options.reuse, device=accelerator.device,
+    )  # fmt: skip
+    pictures = math.inf if options.pictures is None else options.pictures
+    of_update = options.batch_size * world * options.accumulate
+    seen, reported, count, minutes = began, began, 0, 0.0
+    for samples in prepared:
+        draw = int(np.random.SeedSequence((options.seed, seen, rank)).generate_state(1, np.uint64)[0] >> 2)
+        if options.stage != "sr1024":
+            samples = vary(samples, generator.manual_seed(2 * draw + 1))
+        batch = to_batch(samples)
+        progress = minutes / options.minutes if options.pictures is None else seen / pictures
+        with accelerator.accumulate(*(run.network for run in runs)):
+            for run in runs:
+                falls = progress if run.recipe.decay else 0.0
+                rate = learning_rate(seen / of_update, options.learning_rate, run.recipe.warmup, falls)
+                run.step(batch, rate, 2 * draw)
+        seen, count = runs[0].seen, count + 1
         minutes = (time.monotonic() - started) / 60
         if world > 1:  # all must stop at the same step
             minutes = float(accelerator.reduce(torch.tensor(minutes, device=accelerator.device), "mean"))
-        over = minutes >= options.minutes or run.seen >= options.pictures
-        if (over or run.seen - reported >= options.interval) and accelerator.sync_gradients:
-            report = {name: round(float(value) / count, 5) for name, value in totals.items()}
-            accelerator.log(report, step=run.seen)
-            if accelerator.is_main_process:
-                speed = round((run.seen - began) / (60 * minutes), 2)
-                line = {"seen": run.seen, "minutes": round(minutes, 2), "per_second": speed, **report}
-                logger.info(json.dumps(line))
-                with (options.out / "log.jsonl").open("a") as log:
-                    log.write(json.dumps(line) + "\n")
-                run.save()
-                if options.stage != "position":
-                    cv2.imwrite(str(options.out / "samples.png"), run.draw(objective, batch)[..., ::-1])
-            reported, totals, count = run.seen, {}, 0
+        over = minutes >= options.minutes or seen >= pictures
+        if (over or seen - reported >= options.interval) and accelerator.sync_gradients:
+            for run in runs:
+                losses = run.report(count, minutes, (seen - began) / (60 * minutes))
+                accelerator.log({f"{run.out.name}/{name}": value for name, value in losses.items()}, step=seen)
+                if accelerator.is_main_process:
+                    run.save()
+                    if options.stage != "position":
+                        cv2.imwrite(str(run.out / "samples.png"), run.draw(batch)[..., ::-1])
+            reported, count = seen, 0
             if over:
                 break
     accelerator.end_training()
