@@ -19,8 +19,8 @@ class GarmentLocator(nn.Module):
     The first guess is the mean position of the cells of the garment picture whose body coordinates agree
     (`body_coordinates`), which knows bones but neither how wide a body is nor which way it turns. A small UNet then
     sees the garment as warped by that guess beside the person, and how far their coordinates still disagree, and
-    corrects it, once or several times with the same weights (as RAFT does, arXiv:2003.12039). Not in the paper, whose
-    warp is cross-attention alone; why a small network needs it is measured in the model card.
+    corrects it. Not in the paper, whose warp is cross-attention alone; why a small network needs it is measured in the
+    model card.
 
     Args:
         side: side in cells of the maps that it works on.
@@ -29,7 +29,6 @@ class GarmentLocator(nn.Module):
         embedding_dim: width of the vector of both poses and the garment's outline that modulates every block.
         hidden_dim: width of the layers that make it; which way a body turns and how wide a garment falls are read
             there, off numbers that cost nothing beside pictures.
-        iterations: how often the guess is corrected.
     """
 
     def __init__(
@@ -39,10 +38,9 @@ class GarmentLocator(nn.Module):
         num_keypoints: int = 18,
         embedding_dim: int = 96,
         hidden_dim: int = 384,
-        iterations: int = 1,
     ) -> None:
         super().__init__()
-        self.side, self.channels, self.iterations = side, channels, iterations
+        self.side, self.channels = side, channels
         self.embed = nn.Sequential(
             nn.Linear(6 * num_keypoints + OUTLINE_SIDE**2, hidden_dim),
             nn.SiLU(),
@@ -85,22 +83,16 @@ class GarmentLocator(nn.Module):
         ink = ((1 - garment.amin(1, keepdim=True)) * 8).clamp(0, 1)
         agnostic, garment, ink = (F.adaptive_avg_pool2d(p, size) for p in (agnostic, garment, ink))
         source = torch.cat([cloth, garment.float(), ink.float()], dim=1)
+        warped = sample_at(source, guess)
+        code, rest = warped.split([CODE_CHANNELS, 4], dim=1)
+        x = [person, code - person, agnostic, rest, 2 * guess - 1, certainty]
         # The weights' type: only the positions themselves need float32.
         kind = self.stem.weight.dtype
+        x = self.stem(torch.cat([p.to(kind) for p in x], dim=1))
+
         outline = F.adaptive_avg_pool2d(ink, OUTLINE_SIDE).flatten(1)
         poses = torch.cat([_centred(person_pose), _centred(garment_pose)], dim=1)
         embedding = self.embed(torch.cat([poses.to(kind), outline.to(kind)], dim=1))
-        position = guess
-        for _ in range(self.iterations):
-            code, rest = sample_at(source, position).split([CODE_CHANNELS, 4], dim=1)
-            seen = torch.cat([person, code - person, agnostic, rest, 2 * position - 1, certainty], dim=1)
-            x = self._read(seen.to(kind), embedding)
-            position = position + MAX_CORRECTION * self.correction(x).float().tanh()
-        return position, x
-
-    def _read(self, seen: torch.Tensor, embedding: torch.Tensor) -> torch.Tensor:
-        """(N, C, side, side) of a guess and what it finds -> (N, channels, side, side), the UNet."""
-        x = self.stem(seen)
         skips = []
         for i, block in enumerate(self.down):
             x = block(x if i == 0 else F.avg_pool2d(x, 2), embedding)
@@ -108,7 +100,8 @@ class GarmentLocator(nn.Module):
         x = self.up[0](skips.pop(), embedding)
         for block in self.up[1:]:
             x = block(F.interpolate(x, scale_factor=2.0, mode="nearest"), embedding, skips.pop())
-        return F.silu(self.norm(x))
+        x = F.silu(self.norm(x))
+        return guess + MAX_CORRECTION * self.correction(x).float().tanh(), x
 
 
 def look_up(person: torch.Tensor, cloth: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -221,7 +221,6 @@ class ParallelUNet(ModelMixin, ConfigMixin):
         body_coordinates: give both sides the code of `body_coordinates`, and start cross-attention from it.
         locate_garment: find the cloth of each cell with a `GarmentLocator`, give the person-UNet the garment warped so,
             and offer the garment's own pixels to the output; with it the network must predict x0 ("sample").
-        locator_iterations: how often the locator corrects itself.
         head_channels: channels at full resolution before the output, if `patch_size` is not 1.
         scale_sample: multiply z_t by what it is worth beside the conditions, `sample_weight`, so that there is no noise
             to be unlearnt where z_t is nothing but noise.
@@ -249,7 +248,6 @@ class ParallelUNet(ModelMixin, ConfigMixin):
         garment_time_conditioning: bool = True,
         body_coordinates: bool = False,
         locate_garment: bool = False,
-        locator_iterations: int = 1,
         head_channels: int = 16,
         scale_sample: bool = False,
         fusion: str = "cross_attention",
@@ -326,7 +324,7 @@ class ParallelUNet(ModelMixin, ConfigMixin):
         if locate_garment:
             if patch_size == 1 or not body_coordinates:
                 raise ValueError("locate_garment needs body_coordinates and a patch_size above 1.")
-            self.locator = GarmentLocator(sizes[0], num_keypoints=num_keypoints, iterations=locator_iterations)
+            self.locator = GarmentLocator(sizes[0], num_keypoints=num_keypoints)
             self.located_in = nn.Conv2d(self.locator.channels, channels[0], 1)
         self.head_norm = group_norm(channels[0])
         if patch_size == 1:

@@ -245,13 +245,17 @@ def _lay_out(row: dict[str, np.ndarray], rng: np.random.Generator) -> None:
     layout = random_layout(outline, row["garment_pose"], category, rng)
     if layout is None:
         return
-    row["garment_image"], row["garment_parsing"] = layout.pictures(
+    row["garment_image"], row["garment_parsing"], top = layout.pictures(
         row["garment_image"], row["garment_parsing"], LABEL[category]
     )
     row["garment_pose"] = layout.pose(row["garment_pose"])
     if "flow" in row:
         there = row["flow"][..., 0] > -0.9
-        row["flow"][there, :2] = np.clip(layout.places(row["flow"][there, :2].astype(np.float64)), -0.5, 1.5)
+        before = row["flow"][there, :2].astype(np.float64)
+        places = np.clip(layout.places(before), -0.5, 1.5)
+        x, y = np.clip((places * len(top)).astype(int), 0, len(top) - 1).T
+        row["flow"][there, :2] = places
+        row["flow"][there, 2] *= top[y, x] == layout.pieces(before)  # what lies beneath is not seen
 
 
 def stack(samples: list[dict[str, np.ndarray]]) -> dict[str, torch.Tensor]:

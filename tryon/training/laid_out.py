@@ -1,9 +1,10 @@
 """From a garment on a mannequin to the same garment as people lay it on a table.
 
 The studio's product pictures show a garment with a body's curves. A shirt on a table is a flat bag: its sides are
-straight, it is as wide as half its girth, and its sleeves are wide and lie at any angle. Networks that never saw that
-take it for a very wide shirt on a very wide body. Here trunk and sleeves are cut apart, each is moved as a whole, and
-the picture, its joints and the places that a flow points to move together, so that all stay true of each other.
+straight, it is as wide as half its girth, and its sleeves are wide, bent or not, and lie at any angle: also along its
+sides, on it or half beneath it. Networks that never saw that take it for a very wide shirt on a very wide body. Here
+trunk, upper and lower sleeves are cut apart, each is moved as a whole, and the picture, its joints and the places that
+a flow points to move together, so that all stay true of each other.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ SLEEVE = 0.26  # torso lengths from the arm's bones that a sleeve reaches at mos
 LEAST_SLEEVE = 0.03  # of the garment; less is the edge of an armhole
 OVERLAP = 0.08  # torso lengths of a sleeve that go on beneath the trunk, so that turning it tears nothing
 BORDER = 0.02  # of the picture that stays free around the garment
+SLACK = 0.12  # torso lengths of a lower sleeve that go on beneath the upper one, so that bending it tears nothing
+NO_PIECE = -1
 FIRST_BELOW_ARM = 2  # of the heights of a trunk with sleeves
 _AS_IT_IS = np.array([1.0, 0.0, 0.0])
 
@@ -58,29 +61,63 @@ class Trunk:
 
 
 @dataclass(frozen=True)
+class Sleeve:
+    """A sleeve and how it comes to lie.
+
+    Attributes:
+        arm: (3, 2) places of shoulder, elbow and wrist.
+        upper: (2, 3) affine map of places in [0, 1] down to the elbow.
+        lower: the same of all beyond it.
+    """
+
+    arm: np.ndarray
+    upper: np.ndarray
+    lower: np.ndarray
+
+    def beyond_elbow(self, places: np.ndarray) -> np.ndarray:
+        """How far (..., 2) places are beyond the line that halves the angle of the elbow."""
+        bones = np.diff(self.arm, axis=0)
+        along = (bones / np.maximum(np.linalg.norm(bones, axis=1, keepdims=True), 1e-6)).sum(0)
+        return (places - self.arm[1]) @ (along / max(float(np.linalg.norm(along)), 1e-6))
+
+    def moved(self, places: np.ndarray) -> np.ndarray:
+        """(N, 2) places in this sleeve, and where they go."""
+        upper, lower = (places @ m[:, :2].T + m[:, 2] for m in (self.upper, self.lower))
+        return np.where(self.beyond_elbow(places)[:, None] > 0, lower, upper)
+
+
+@dataclass(frozen=True)
 class Layout:
     """How a garment comes to lie.
 
     Attributes:
         trunk: of all that is no sleeve.
-        sleeves: of the right and of the left arm, (2, 3) affine maps of places in [0, 1]; empty without sleeves.
-        arms: (3, 2) places of shoulder, elbow and wrist in each sleeve.
+        sleeves: of the right and of the left arm; empty without sleeves.
         torso: length of the torso, in [0, 1] of the picture.
         fit: scale and shift, (3,), that keep the garment in the picture.
+        on_top: whether the sleeves lie on the trunk, not it on them.
     """
 
     trunk: Trunk
-    sleeves: tuple[np.ndarray, ...]
-    arms: tuple[np.ndarray, ...]
+    sleeves: tuple[Sleeve, ...]
     torso: float
     fit: np.ndarray
+    on_top: bool = False
+
+    def pieces(self, places: np.ndarray) -> np.ndarray:
+        """(N,) number of the piece that each of (N, 2) places belongs to; the trunk is 0."""
+        out = np.zeros(len(places), int)
+        for i, sleeve in enumerate(self.sleeves):
+            own = self.in_sleeve(places, sleeve.arm)
+            out[own] = np.where(sleeve.beyond_elbow(places[own]) > 0, 2 * i + 2, 2 * i + 1)
+        return out
 
     def places(self, places: np.ndarray) -> np.ndarray:
         """(N, 2) places of the garment's cloth in [0, 1] of the picture, and where they go."""
         out = self.trunk.moved(places)
-        for sleeve, arm in zip(self.sleeves, self.arms, strict=True):
-            own = self.in_sleeve(places, arm)
-            out[own] = places[own] @ sleeve[:, :2].T + sleeve[:, 2]
+        for sleeve in self.sleeves:
+            own = self.in_sleeve(places, sleeve.arm)
+            out[own] = sleeve.moved(places[own])
         return out * self.fit[0] + self.fit[1:]
 
     def pose(self, pose: np.ndarray) -> np.ndarray:
@@ -88,32 +125,49 @@ class Layout:
         out = pose.copy()
         moved = self.trunk.moved(pose[:, :2])
         for arm, sleeve in zip(ARMS, self.sleeves, strict=False):
-            moved[list(arm)] = pose[list(arm), :2] @ sleeve[:, :2].T + sleeve[:, 2]
+            moved[list(arm)] = sleeve.moved(pose[list(arm), :2])
         out[:, :2] = moved * self.fit[0] + self.fit[1:]
         out[(pose[:, 2] == 0) | ((out[:, :2] < 0) | (out[:, :2] >= 1)).any(1)] = 0
         return out
 
-    def pictures(self, image: np.ndarray, parsing: np.ndarray, label: int) -> tuple[np.ndarray, np.ndarray]:
-        """The garment, (S, S, 3) and (S, S) uint8, as it lies; all around it is white and background."""
+    def pictures(self, image: np.ndarray, parsing: np.ndarray, label: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The garment as it lies.
+
+        Args:
+            image: (S, S, 3) uint8.
+            parsing: (S, S) uint8.
+            label: of the garment.
+
+        Returns:
+            picture: (S, S, 3) uint8, white around it.
+            labels: (S, S) uint8, background around it.
+            shown: (S, S) number of the piece on top, as in `pieces`, `NO_PIECE` around the garment.
+        """
         side = len(image)
         axis = (np.arange(side, dtype=np.float32) + 0.5) / side
         here = np.stack(np.meshgrid(axis, axis), axis=-1)
         there = ((here - self.fit[1:]) / self.fit[0]).astype(np.float32)
         picture, labels = np.full_like(image, 255), np.zeros_like(parsing)
-        cloth = parsing == label
-        origins = []
-        for sleeve, arm in zip(self.sleeves, self.arms, strict=True):
-            origin = cv2.transform(there, cv2.invertAffineTransform(sleeve))
-            origins.append((origin, self.in_sleeve(origin, arm, OVERLAP)))
+        top = np.full(parsing.shape, NO_PIECE)
+        cloth = (parsing == label).astype(np.uint8)
+        layers = []
+        for i, sleeve in enumerate(self.sleeves):
+            for number, affine in ((2 * i + 2, sleeve.lower), (2 * i + 1, sleeve.upper)):
+                origin = cv2.transform(there, cv2.invertAffineTransform(affine))
+                beyond = sleeve.beyond_elbow(origin)
+                own = beyond > -SLACK * self.torso if affine is sleeve.lower else beyond <= 0
+                layers.append((number, origin, own & self.in_sleeve(origin, sleeve.arm, OVERLAP)))
         origin = self.trunk.origin(there)
-        in_sleeves = [self.in_sleeve(origin, arm) for arm in self.arms]
-        origins.append((origin, ~np.logical_or.reduce(in_sleeves, initial=False) & np.ones((side, side), bool)))
-        for origin, own in origins:  # the trunk lies on top
+        own = np.ones((side, side), bool)
+        for sleeve in self.sleeves:
+            own &= ~self.in_sleeve(origin, sleeve.arm)
+        layers.insert(0 if self.on_top else len(layers), (0, origin, own))
+        for number, origin, own in layers:
             at = (origin * side - 0.5).astype(np.float32)
-            shown = own & (cv2.remap(cloth.astype(np.uint8), at, None, cv2.INTER_NEAREST) > 0)
+            shown = own & (cv2.remap(cloth, at, None, cv2.INTER_NEAREST) > 0)
             moved = cv2.remap(image, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            picture[shown], labels[shown] = moved[shown], label
-        return picture, labels
+            picture[shown], labels[shown], top[shown] = moved[shown], label, number
+        return picture, labels, top
 
     def in_sleeve(self, places: np.ndarray, arm: np.ndarray, overlap: float = 0.0) -> np.ndarray:
         """Whether places, (..., 2), are beyond the trunk and near the arm; at the armhole the sleeve goes on inside."""
@@ -155,7 +209,7 @@ def random_layout(outline: np.ndarray, pose: np.ndarray, category: str, rng: np.
 
 
 def _top(outline: np.ndarray, pose: np.ndarray, rng: np.random.Generator) -> Layout | None:
-    """A top or a dress: straight sides, sleeves wide and anyhow."""
+    """A top or a dress: straight sides, sleeves wide, bent and anyhow."""
     if not (pose[[1, 2, 5, 8, 11], 2] > 0).all():
         return None
     neck, hips = pose[1, :2], pose[[8, 11], :2].mean(0)
@@ -175,34 +229,39 @@ def _top(outline: np.ndarray, pose: np.ndarray, rng: np.random.Generator) -> Lay
         limits=np.r_[1.0, 1.02 * shoulders, halves + 0.01],
         factors=np.r_[1.0, 1 + 0.5 * (growth - 1), wanted / halves],
     )
-    turn, widen = rng.uniform(-10, 45), rng.uniform(1.0, 1.45)
-    sleeves, arms = [], []
+    turn, bend, widen = rng.uniform(-20, 45), rng.uniform(-25, 15), rng.uniform(1.0, 1.45)
+    sleeves = []
     for joints in ARMS:
         shoulder, elbow, wrist = pose[list(joints), :2]
         if pose[joints[1], 2] == 0:
-            return Layout(trunk, (), (), torso, _AS_IT_IS)
+            return Layout(trunk, (), torso, _AS_IT_IS)
         if pose[joints[2], 2] == 0:
             wrist = 2 * elbow - shoulder
         side = float(np.sign(shoulder[0] - neck[0])) or 1.0
-        sleeves.append(_sleeve(shoulder, elbow, trunk, side * math.radians(turn + rng.normal(0, 4)), widen))
-        arms.append(np.stack([shoulder, elbow, wrist]))
-    layout = Layout(trunk, tuple(sleeves), tuple(arms), torso, _AS_IT_IS)
+        angles = side * np.radians(np.array([turn, bend]) + rng.normal(0, 4, 2))
+        sleeves.append(_sleeve(np.stack([shoulder, elbow, wrist]), trunk, *angles, widen))
+    layout = Layout(trunk, tuple(sleeves), torso, _AS_IT_IS, bool(rng.random() < 0.5))
     rows, columns = np.nonzero(outline)
     cloth = np.stack([columns + 0.5, rows + 0.5], axis=1) / len(outline)
-    if any(layout.in_sleeve(cloth, arm).mean() < LEAST_SLEEVE for arm in arms):
-        return Layout(trunk, (), (), torso, _AS_IT_IS)
+    if any(layout.in_sleeve(cloth, sleeve.arm).mean() < LEAST_SLEEVE for sleeve in sleeves):
+        return Layout(trunk, (), torso, _AS_IT_IS)
     return layout
 
 
-def _sleeve(shoulder: np.ndarray, elbow: np.ndarray, trunk: Trunk, turn: float, widen: float) -> np.ndarray:
-    """(2, 3) affine map: wider across the arm, turned about the shoulder, which moves with the trunk."""
+def _sleeve(arm: np.ndarray, trunk: Trunk, turn: float, bend: float, widen: float) -> Sleeve:
+    """Wider across the arm, turned about the shoulder, which moves with the trunk, and bent at the elbow."""
+    shoulder, elbow, _ = arm
     along = (elbow - shoulder) / max(float(np.linalg.norm(elbow - shoulder)), 1e-6)
     across = np.array([-along[1], along[0]])
-    wider = np.outer(along, along) + widen * np.outer(across, across)
-    # y points down, so this turns the sleeve at larger x up for a positive angle
-    rotation = np.array([[math.cos(turn), math.sin(turn)], [-math.sin(turn), math.cos(turn)]])
-    linear = rotation @ wider
-    return np.c_[linear, trunk.moved(shoulder) - linear @ shoulder]
+    linear = _rotation(turn) @ (np.outer(along, along) + widen * np.outer(across, across))
+    upper = np.c_[linear, trunk.moved(shoulder) - linear @ shoulder]
+    moved_elbow, linear = linear @ elbow + upper[:, 2], _rotation(bend) @ linear
+    return Sleeve(arm, upper, np.c_[linear, moved_elbow - linear @ elbow])
+
+
+def _rotation(angle: float) -> np.ndarray:
+    """(2, 2); y points down, so this turns a sleeve at larger x up for a positive angle."""
+    return np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
 
 
 def _sides(outline: np.ndarray, neck: np.ndarray, hips: np.ndarray, widest: float) -> tuple[np.ndarray, np.ndarray]:
@@ -240,4 +299,4 @@ def _bottom(outline: np.ndarray, rng: np.random.Generator) -> Layout:
         limits=np.ones(2),
         factors=np.array([wider, wider * (1 + rng.uniform(-0.45, 0.15))]),
     )
-    return Layout(trunk, (), (), 1.0, _AS_IT_IS)
+    return Layout(trunk, (), 1.0, _AS_IT_IS)

@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader, Subset
 
+from tryon.devices import best_dtype
 from tryon.images import to_tensor
 from tryon.models.annotator import PRESETS, Annotator, AnnotatorOutput
 from tryon.preprocessing.parsing import LABELS
@@ -71,6 +72,11 @@ def loss_of(output: AnnotatorOutput, parsings: torch.Tensor, poses: torch.Tensor
     return labelling + (cells * known).sum() / known.sum().clamp(min=1) / (2 * math.pi * SIGMA**2)
 
 
+def half_precision(device: torch.device) -> torch.autocast:
+    """Autocast to bfloat16 where the device has instructions for it; emulated it takes several times as long."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=best_dtype(device) == torch.bfloat16)
+
+
 @torch.inference_mode()
 def validate(model: Annotator, shards: list[Shard], limit: int = 200) -> dict[str, float | dict[str, float]]:
     """Score unchanged pictures.
@@ -85,7 +91,7 @@ def validate(model: Annotator, shards: list[Shard], limit: int = 200) -> dict[st
     pictures = [(shard, index) for shard in shards for index in range(len(shard))]
     for shard, index in pictures[:: max(len(pictures) // limit, 1)]:
         image, parsing, pose = shard[index]
-        with torch.autocast(device.type, torch.bfloat16):
+        with half_precision(device):
             output = model(to_tensor(np.array(image)).to(device, memory_format=torch.channels_last))
         found = decode_heatmaps(output.heatmaps[0])
         labels = output.parsing[0].argmax(0).cpu().numpy()
@@ -156,7 +162,7 @@ class Run:
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate * warm_up * max(cosine, 0.01)
         inputs = to_tensor(images.numpy()).to(device, memory_format=torch.channels_last)
-        with torch.autocast(device.type, torch.bfloat16):
+        with half_precision(device):
             output = self.model(inputs)
         loss = loss_of(output, parsings.to(device), poses.to(device))
         self.optimizer.zero_grad(set_to_none=True)
