@@ -12,7 +12,7 @@ FLOORS = (  # lowest first; a folder is one room; rooms of one floor have no doo
     {"conditions", "hub"},
     {"call", "checkpoint", "devices"},
     {"models", "preprocessing", "diffusion"},
-    {"detail", "replaced"},
+    {"detail", "mirrored", "replaced"},
     {"underneath"},
     {"finish"},
     {"pipeline", "synthetic"},

@@ -59,13 +59,9 @@ class Conditions:
         """(N, 3, H, W) `result` where the agnostic picture hides, the agnostic picture where it shows."""
         return torch.where(self.hidden, result, self.agnostic)
 
-    def to(self, *args: torch.device | torch.dtype | str, non_blocking: bool = False) -> Conditions:
+    def to(self, *args: torch.device | torch.dtype | str) -> Conditions:
         """The same conditions on another device or in another dtype."""
-        return Conditions(*(getattr(self, f.name).to(*args, non_blocking=non_blocking) for f in fields(self)))
-
-    def pin_memory(self) -> Conditions:
-        """The same conditions in pinned memory."""
-        return Conditions(*(getattr(self, f.name).pin_memory() for f in fields(self)))
+        return Conditions(*(getattr(self, f.name).to(*args) for f in fields(self)))
 
     def resize(self, size: int) -> Conditions:
         """Pictures scaled to (N, 3, size, size) by an antialiased filter; poses are relative and stay.

@@ -20,6 +20,7 @@ from tryon.conditions import Conditions
 from tryon.diffusion import augment, guide, threshold, upsample
 from tryon.finish import dress
 from tryon.images import to_images
+from tryon.mirrored import average_views, mirror_conditions
 from tryon.models.annotator import Annotator
 from tryon.models.efficient_unet import EfficientUNet
 from tryon.models.parallel_unet import ParallelUNet, ParallelUNetOutput
@@ -61,6 +62,8 @@ class TryOnPipeline(TryOnCall, DiffusionPipeline):
         guidance_scale: recommended guidance, Imagen's convention, 1 is off.
         conditioning_noise: levels in [0, 1] at which the conditioning pictures are noised: agnostic and garment, the
             128 result, the 256 result.
+        average_mirrored: let the Parallel-UNets see every picture and its mirror image, and take the mean of what they
+            say; twice the work. Not in the paper, which averages nothing.
     """
 
     model_cpu_offload_seq = "annotator->base_unet->sr256_unet->sr1024_unet"
@@ -84,6 +87,7 @@ class TryOnPipeline(TryOnCall, DiffusionPipeline):
         num_inference_steps: Sequence[int] = (4, 4, 2),
         guidance_scale: float = 1.0,
         conditioning_noise: Sequence[float] = (0.0, 0.0, 0.0),
+        average_mirrored: bool = False,
     ) -> None:
         super().__init__()
         self.register_modules(
@@ -97,6 +101,7 @@ class TryOnPipeline(TryOnCall, DiffusionPipeline):
             num_inference_steps=list(num_inference_steps),
             guidance_scale=guidance_scale,
             conditioning_noise=list(conditioning_noise),
+            average_mirrored=average_mirrored,
         )
 
     @torch.inference_mode()
@@ -249,6 +254,10 @@ class TryOnPipeline(TryOnCall, DiffusionPipeline):
         level = level.repeat(len(branches), 1)
         if low_res is not None:
             low_res = torch.cat([low_res, torch.zeros_like(low_res)][: len(branches)])
+        mirrored = self.config.average_mirrored
+        if mirrored:
+            given, level = Conditions.concat([given, mirror_conditions(given)]), level.repeat(2, 1)
+            low_res = None if low_res is None else torch.cat([low_res, low_res.flip(-1)])
         features = None
         if not unet.config.garment_time_conditioning:
             features = unet.encode_garment(given.agnostic, given.garment, given.person_pose, given.garment_pose, level)
@@ -256,6 +265,8 @@ class TryOnPipeline(TryOnCall, DiffusionPipeline):
         latents = draw_noise(shape, generators, device) * scheduler.init_noise_sigma
         for step in timesteps:
             inputs = scheduler.scale_model_input(latents, step).to(dtype).repeat(len(branches), 1, 1, 1)
+            if mirrored:
+                inputs = torch.cat([inputs, inputs.flip(-1)])
             time_ = (step / scheduler.config.num_train_timesteps).expand(len(inputs)).to(device)
             out = unet(
                 inputs,
@@ -268,6 +279,8 @@ class TryOnPipeline(TryOnCall, DiffusionPipeline):
                 low_res=low_res,
                 garment_features=features,
             )
+            if mirrored:
+                out = average_views(out)
             latents = self._step(scheduler, out.sample.float(), step, latents, scale, generators)
         return latents.clamp(-1, 1), ParallelUNetOutput(**{name: value[:n] for name, value in out.items()})
 

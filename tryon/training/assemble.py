@@ -26,6 +26,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--num-inference-steps", type=int, nargs=3, default=(4, 4, 2))
     parser.add_argument("--guidance-scale", type=float, default=1.0)
+    parser.add_argument("--average-mirrored", action="store_true", help="see pictures and their mirror images")
     args = parser.parse_args()
 
     networks = {
@@ -42,6 +43,7 @@ def main() -> None:
         scheduler=make_scheduler(),
         num_inference_steps=args.num_inference_steps,
         guidance_scale=args.guidance_scale,
+        average_mirrored=args.average_mirrored,
     ).save_pretrained(args.out, max_shard_size=SHARD_SIZE)
     record_weights(args.out)
 

@@ -21,6 +21,7 @@ from tryon.preprocessing.agnostic import spread_cloth
 from tryon.training.data import collate
 
 PARALLEL_STAGES = ("base", "sr256")
+SETTINGS = ("num_inference_steps", "guidance_scale", "conditioning_noise", "average_mirrored")
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def with_networks(pipeline: TryOnPipeline, folder: Path) -> TryOnPipeline:
     }
     if not networks:
         raise ValueError(f"{folder} holds no trained network: {' and '.join(map(str, folders.values()))} are missing.")
-    kept = {name: pipeline.config[name] for name in ("num_inference_steps", "guidance_scale", "conditioning_noise")}
+    kept = {name: pipeline.config[name] for name in SETTINGS}
     other = TryOnPipeline(**{**pipeline.components, **networks}, **kept)
     other.set_progress_bar_config(disable=True)
     return other

@@ -9,8 +9,8 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
+from tryon.mirrored import mirror_poses
 from tryon.preprocessing.agnostic import HIDDEN_VALUE
-from tryon.preprocessing.pose import MIRRORED
 
 POSES = ("person_pose", "garment_pose")
 
@@ -37,10 +37,7 @@ def mirror(samples: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     out = {name: value if name in POSES else value.flip(2) for name, value in samples.items()}
     x = out["flow"][..., :1]
     out["flow"] = torch.cat([torch.where(x > -0.9, 1 - x, x), out["flow"][..., 1:]], dim=-1)
-    for name in POSES:
-        pose = samples[name][:, torch.as_tensor(MIRRORED, device=samples[name].device)]
-        x = torch.where(pose[..., 2:] > 0, 1 - pose[..., :1], torch.zeros_like(pose[..., :1]))
-        out[name] = torch.cat([x, pose[..., 1:]], dim=-1)
+    out.update({name: mirror_poses(samples[name]) for name in POSES})
     return out
 
 
