@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from tryon.detail import lay_cloth, outline
+from tryon.models.locate import enlarge, sample_at
 from tryon.preprocessing.agnostic import GARMENT_MARGIN, spread_cloth
 from tryon.preprocessing.parsing import LABEL
 
@@ -90,3 +91,15 @@ def test_cloth_goes_on_as_a_pattern_and_not_as_streaks():
     edge = round((window / 2 + 64) * 256 / window)
     beside = spread_cloth(image, parsing, "upper", 256)[128, edge : edge + 14, 0].astype(int)
     assert np.ptp(beside) > 100
+
+
+def test_waves_of_positions_do_not_bend_the_print_and_nonsense_beside_the_cloth_does_not_reach_it(scene):
+    """The edge of the cloth stays where it is: an average with what is inside alone would draw it inwards."""
+    position, logit = (enlarge(scene[name], 256) for name in ("position", "garment_logit"))
+    straight, share = lay_cloth(**{**scene, "position": position, "garment_logit": logit})
+    wave = 0.01 * (torch.arange(256) * (2 * torch.pi / 6)).sin().expand(256, 256)
+    bent = torch.where(logit < -2, torch.zeros(1), position + torch.stack([wave.T, wave])[None])
+    laid, _ = lay_cloth(**{**scene, "position": bent, "garment_logit": logit})
+    within = (share > 0.5).expand_as(laid)
+    as_they_are = (sample_at(scene["cloth"], bent) - sample_at(scene["cloth"], position)).abs()[within].mean()
+    assert (laid - straight).abs()[within].mean() < 0.1 * as_they_are

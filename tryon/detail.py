@@ -19,6 +19,7 @@ LIGHT_SIDE = 128  # pixels at which light is compared; it is smooth
 MAX_LIGHT = 2.5  # factor on the cloth's brightness, or its inverse
 EDGE_SHARPNESS = 5.0  # factor on the logit of the outline, which is soft where a small network is unsure
 OUTLINE_SCALE = 0.008  # of the picture: standard deviation of a blur; finer waves of an outline are guesses
+POSITION_SCALE = 0.012  # of the picture: finer waves of the positions are guesses, and small print would show them
 FITTING = 0.025  # of the picture: how far the old garment's outline may be from where the new one's was guessed
 
 
@@ -43,12 +44,28 @@ def lay_cloth(
         cloth: (N, 3, S, S) float32 in [-1, 1], continued beyond the garment's outline.
         share: (N, 1, S, S) float32 in [0, 1], how much of each pixel it covers.
     """
-    size, side = result.shape[-1], position.shape[-1]
+    size = result.shape[-1]
     result, position, logit = result.float(), position.float(), garment_logit.float()
-    # Positions wander a little from pixel to pixel, which small print would show.
-    lit = sample_at(cloth, enlarge(_blurred(position, 1.5 / side), size))
+    lit = sample_at(cloth, enlarge(_steadied(position, (logit + 1).sigmoid()), size))
     lit = ((lit + 1) * _light(result, lit, logit.sigmoid()) - 1).clamp(-1, 1)
     return lit, outline(logit if worn is None else _fitted(logit, worn), size)
+
+
+def _steadied(position: torch.Tensor, cloth: torch.Tensor) -> torch.Tensor:
+    """Positions, (N, 2, h, w), without fine waves; `cloth`, (N, 1, h, w) in [0, 1], tells where they mean anything.
+
+    What is averaged is how far they are from one affine map of the whole garment, or its edge would be drawn inwards.
+    """
+    height, width = position.shape[-2:]
+    y, x = ((torch.arange(n, device=position.device) + 0.5) / n for n in (height, width))
+    y, x = torch.meshgrid(y, x, indexing="ij")
+    place = torch.stack([x, y, torch.ones_like(x)], dim=-1).flatten(0, 1)  # (h w, 3)
+    weight = cloth.flatten(2).transpose(1, 2) + 1e-3  # (N, h w, 1)
+    found = position.flatten(2).transpose(1, 2)
+    affine = torch.linalg.solve(place.T @ (weight * place), place.T @ (weight * found))  # (N, 3, 2)
+    map_ = (place @ affine).transpose(1, 2).unflatten(2, (height, width))
+    weight = weight.transpose(1, 2).unflatten(2, (height, width))
+    return map_ + _blurred((position - map_) * weight, POSITION_SCALE) / _blurred(weight, POSITION_SCALE)
 
 
 def outline(logit: torch.Tensor, size: int) -> torch.Tensor:
