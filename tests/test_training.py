@@ -111,6 +111,7 @@ def test_only_garments_that_are_not_worn_are_laid_out_and_always_the_same_way(sh
 
 
 def test_joints_of_garments_laid_out_are_learnt_from_their_outlines(shards):
+    torch.manual_seed(0)
     network = GarmentJoints()
     outlines = varied(shards, network.side, np.random.default_rng(0))
     there = outlines.poses[..., 2] > 0
@@ -126,7 +127,8 @@ def test_joints_of_garments_laid_out_are_learnt_from_their_outlines(shards):
     before = errors()
     fit(network, Outlines(*(torch.cat([column] * 60) for column in outlines)))
     assert errors().max() < 0.06 < before.min(), "of the box around a garment"
-    assert ((answer()[..., 2] > 0.5) == there).float().mean() > 0.98
+    usual = (there == (there.float().mean(0) > 0.5)).float().mean()  # the same joints for every garment
+    assert ((answer()[..., 2] > 0.5) == there).float().mean() > usual + 0.01
 
 
 def test_garments_laid_out_have_straighter_sides_and_stay_in_the_picture():
