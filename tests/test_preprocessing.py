@@ -321,6 +321,31 @@ def test_a_garment_on_a_patterned_floor_follows_annotator_and_colours():
     assert np.array_equal(mask, segment_garment(image, vague)), "one picture has one outline"
 
 
+@pytest.mark.parametrize("table", [(225, 215, 200), (150, 100, 60)])
+def test_the_shadow_of_a_garment_is_no_garment(table):
+    image, truth = garment_photo(np.broadcast_to(np.array(table), (340, 300, 3)))
+    beneath = cv2.GaussianBlur(np.roll(truth, (14, 8), (0, 1)).astype(np.float32), (0, 0), 3)
+    light = np.where(truth, 1, 1 - 0.6 * beneath)[..., None]
+    noise = np.random.default_rng(0).normal(0, 2, image.shape)
+    image = (image * light + noise).clip(0, 255).astype(np.uint8)
+    mask = segment_garment(image, cv2.GaussianBlur(truth.astype(np.float32), (0, 0), 4))
+    assert (mask & truth).sum() / (mask | truth).sum() > 0.97
+
+
+def test_white_stripes_and_prints_on_a_white_table_belong_to_the_garment():
+    """Half of a garment looks like what it lies on; the annotator is sure of it, but not to the pixel."""
+    white = np.array([236, 236, 236])
+    image, truth = garment_photo(np.broadcast_to(white, (340, 300, 3)))
+    rows = (np.arange(340) // 12 % 2)[:, None] > 0
+    image[truth & ~rows] = 245
+    image[200:250, 110:190] = white  # a print, larger than a pinhole
+    noise = np.random.default_rng(0).normal(0, 2, image.shape)
+    image = (image + noise).clip(0, 255).astype(np.uint8)
+    mask = segment_garment(image, cv2.GaussianBlur(truth.astype(np.float32), (0, 0), 4))
+    assert (mask & truth).sum() / (mask | truth).sum() > 0.95
+    assert mask[200:250, 110:190].all()
+
+
 @pytest.mark.parametrize("waves", [0, 1, 2])
 def test_a_wavy_hem_on_a_striped_floor_is_outlined_to_the_pixel(waves):
     rng = np.random.default_rng(waves)

@@ -13,6 +13,12 @@ FINER = 2.0  # how many times as many pixels in a row the last outline has
 BAND = 2.5  # pixels that the first outline may be off
 COLOUR_WEIGHT = 2.5  # of what colours say at most; the annotator's word weighs about as much
 COLOUR_BINS = 24  # of each axis of CIELAB
+LIGHTNESS = 0.6  # of a difference counts: shadows and uneven light change lightness more than hue
+SHADE = (0.2, 1.0)  # how much of the light may be left where something casts a shadow
+GAMMA = 2.2  # of the pictures
+CERTAIN = 0.97  # the annotator's probability above which a plain background's colour is no reason for doubt
+CORE = 9  # pixels: the side of a square that must be certain for that
+HOLE = 0.93  # the annotator's mean probability in a hole above which it is a print, and no hole
 
 
 def segment_garment(image: np.ndarray, prior: np.ndarray) -> np.ndarray:
@@ -30,10 +36,8 @@ def segment_garment(image: np.ndarray, prior: np.ndarray) -> np.ndarray:
     small = (max(8, round(width * scale)), max(8, round(height * scale)))
     pixels = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
     belief = cv2.resize(prior.astype(np.float32), small, interpolation=cv2.INTER_AREA)
-    distance, plainness = background_distance(pixels, belief)
-    logit = np.clip(np.log((belief + 1e-3) / (1 - belief + 1e-3)), -3, 3)
-    # being unlike the background says more than being like it: white shirts lie on white tables
-    logit = 0.8 * logit + plainness * np.clip(distance - 4, -2.2, 4)
+    contrast, plainness = _contrast(pixels, belief)
+    logit = 0.8 * np.clip(np.log((belief + 1e-3) / (1 - belief + 1e-3)), -3, 3) + contrast
     border = _ring(belief.shape) & (belief < 0.6)
     total = logit
     for _ in range(2):  # colours learnt from what was believed, and again from what they made of it
@@ -41,10 +45,26 @@ def segment_garment(image: np.ndarray, prior: np.ndarray) -> np.ndarray:
         if min(inside.sum(), outside.sum()) < 60:
             break
         total = logit + np.clip(colour_logit(pixels, inside, outside), -COLOUR_WEIGHT, COLOUR_WEIGHT)
-    mask = grab_cut(pixels, total, sure=4.0)
+    # White stripes on a white table go with the table in any mixture of colours.
+    certain = cv2.erode((belief > CERTAIN).astype(np.uint8), np.ones((CORE, CORE), np.uint8)) > 0
+    certain &= (total > 0) & (plainness > 0.5)
+    mask = grab_cut(pixels, np.where(certain, np.inf, total), sure=4.0)
     if mask.sum() < 0.3 * (logit > 0).sum():  # cloth whose colours are all around it
         total, mask = logit, grab_cut(pixels, logit, sure=2.2)
-    return _enlarged(_outlined_finely(image, _main_parts(mask, total)), width, height)
+    return _enlarged(_outlined_finely(image, _main_parts(mask, total, belief)), width, height)
+
+
+def _contrast(pixels: np.ndarray, belief: np.ndarray) -> tuple[np.ndarray, float]:
+    """What likeness to the background says, (H, W) float32, above 0 for garment; and how plain the background is.
+
+    Being unlike the background says more than being like it, for white shirts lie on white tables; and neither
+    overrules an annotator that is certain: next to shirts there are shadows and tags.
+    """
+    distance, in_shadow, plainness = background_distance(pixels, belief)
+    # A dark garment is like a shadow too.
+    distance = in_shadow + np.interp(belief, (0.3, 0.7), (0, 1)) * (distance - in_shadow)
+    least, most = np.interp(belief, (0.8, 1.0), (-2.2, -0.6)), np.interp(belief, (0.02, 0.2), (1.5, 4))
+    return (plainness * np.clip(distance - 4, least, most)).astype(np.float32), plainness
 
 
 def refine_mask(image: np.ndarray, probability: np.ndarray) -> np.ndarray:
@@ -62,8 +82,8 @@ def refine_mask(image: np.ndarray, probability: np.ndarray) -> np.ndarray:
     small = (max(8, round(width * scale)), max(8, round(height * scale)))
     belief = cv2.resize(probability.astype(np.float32), small, interpolation=cv2.INTER_AREA)
     logit = 5 * (belief - 0.5)
-    mask = _main_parts(grab_cut(cv2.resize(image, small, interpolation=cv2.INTER_AREA), logit, sure=1.9), logit)
-    return _enlarged(mask, width, height)
+    mask = grab_cut(cv2.resize(image, small, interpolation=cv2.INTER_AREA), logit, sure=1.9)
+    return _enlarged(_main_parts(mask, logit, belief), width, height)
 
 
 def _outlined_finely(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -125,7 +145,7 @@ def colour_logit(image: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> 
     return ratio.ravel()[bins].astype(np.float32)
 
 
-def background_distance(image: np.ndarray, belief: np.ndarray) -> tuple[np.ndarray, float]:
+def background_distance(image: np.ndarray, belief: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
     """How unlike the picture's border every pixel is, and how far to trust that.
 
     A colour that varies linearly over the picture (uneven light) is fitted to a ring along the border, ignoring what
@@ -137,11 +157,11 @@ def background_distance(image: np.ndarray, belief: np.ndarray) -> tuple[np.ndarr
 
     Returns:
         distance: (H, W) float32, in standard deviations of the border's colours.
+        in_shadow: (H, W) float32, the same from the background in a shadow as deep as fits the pixel best.
         plainness: in [0, 1], 1 for a uniform background, 0 for a patterned one.
     """
     height, width = belief.shape
-    lab = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    lab[..., 0] *= 0.6  # shadows and uneven light change lightness more than hue
+    lab = _weighed_lab(image.astype(np.float32) / 255)
     y, x = np.mgrid[:height, :width].astype(np.float32)
     surface = np.stack([np.ones_like(x), x / width - 0.5, y / height - 0.5], axis=2)
     ring = _ring((height, width))
@@ -155,8 +175,24 @@ def background_distance(image: np.ndarray, belief: np.ndarray) -> tuple[np.ndarr
     spread = float(np.sqrt(np.average(residual**2, weights=weight)))
     outliers = float(np.mean(residual > 12))
     plainness = float(np.clip((9 - spread) / 5, 0, 1) * np.clip((0.6 - outliers) / 0.3, 0, 1))
-    distance = np.linalg.norm(lab - surface @ coefficients, axis=2) / max(spread, 2.0)
-    return distance.astype(np.float32), plainness
+    plain = (surface @ coefficients).astype(np.float32)
+    distance = np.linalg.norm(lab - plain, axis=2)
+    in_shadow = np.linalg.norm(lab - _weighed_lab(_shaded(plain, image)), axis=2)
+    unit = max(spread, 2.0)
+    return (distance / unit).astype(np.float32), (np.minimum(in_shadow, distance) / unit).astype(np.float32), plainness
+
+
+def _weighed_lab(rgb: np.ndarray) -> np.ndarray:
+    """(H, W, 3) float32 RGB in [0, 1] -> CIELAB in which lightness counts less."""
+    return cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB) * np.float32([LIGHTNESS, 1, 1])
+
+
+def _shaded(plain: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """A background, (H, W, 3) as `_weighed_lab` gives it, darkened to an image: (H, W, 3) float32 RGB in [0, 1]."""
+    background = cv2.cvtColor(plain / np.float32([LIGHTNESS, 1, 1]), cv2.COLOR_LAB2RGB).clip(0, 1) ** GAMMA
+    shown = (image.astype(np.float32) / 255) ** GAMMA
+    light = (shown * background).sum(-1) / np.maximum((background**2).sum(-1), 1e-4)
+    return (background * np.clip(light, *SHADE)[..., None]) ** np.float32(1 / GAMMA)
 
 
 def grab_cut(image: np.ndarray, logit: np.ndarray, sure: float) -> np.ndarray:
@@ -190,8 +226,8 @@ def grab_cut(image: np.ndarray, logit: np.ndarray, sure: float) -> np.ndarray:
     return mask
 
 
-def _main_parts(mask: np.ndarray, logit: np.ndarray) -> np.ndarray:
-    """The largest part and others not much smaller, without specks and pinholes."""
+def _main_parts(mask: np.ndarray, logit: np.ndarray, belief: np.ndarray) -> np.ndarray:
+    """The largest part and others not much smaller, without specks, pinholes and prints that look like the table."""
     mask = cv2.medianBlur(mask.astype(np.uint8), 5)
     count, parts = cv2.connectedComponents(mask, connectivity=8)
     if count < 2:
@@ -199,8 +235,9 @@ def _main_parts(mask: np.ndarray, logit: np.ndarray) -> np.ndarray:
     strength = np.bincount(parts.ravel(), np.clip(logit, 0.1, 4).ravel(), count)
     strength[0] = 0
     kept = np.isin(parts, np.nonzero(strength > 0.2 * strength.max())[0])
-    holes, inside, sizes, _ = cv2.connectedComponentsWithStats((~kept).astype(np.uint8), connectivity=4)
-    for hole in range(1, holes):
-        if sizes[hole, cv2.CC_STAT_AREA] < 0.004 * kept.sum():
-            kept |= inside == hole
+    count, holes, sizes, _ = cv2.connectedComponentsWithStats((~kept).astype(np.uint8), connectivity=4)
+    for label in range(1, count):
+        hole = holes == label
+        if sizes[label, cv2.CC_STAT_AREA] < 0.004 * kept.sum() or belief[hole].mean() > HOLE:
+            kept |= hole
     return kept
