@@ -547,7 +547,7 @@ def test_the_outline_follows_the_colours_and_ends_where_the_body_does():
     believed = np.roll(truth, 4, axis=1)
     believed[:, 110:118] = True  # a beam
     probabilities = np.full((len(LABELS), 128, 128), 1e-4, np.float32)
-    probabilities[LABEL["upper"]] = np.where(believed, 0.97, 0.03)
+    probabilities[LABEL["upper"]] = np.where(believed, 0.95, 0.03)
     probabilities[0] = 1 - probabilities[LABEL["upper"]]
     reach = np.zeros((128, 128), bool)
     reach[:, 20:105] = True
@@ -555,6 +555,20 @@ def test_the_outline_follows_the_colours_and_ends_where_the_body_does():
     assert set(np.unique(sharp)) == {0, LABEL["upper"]}
     assert ((sharp > 0) != truth).sum() < 0.1 * (np.roll(truth, 4, axis=1) != truth).sum()
     assert np.array_equal(sharp, outlined(probabilities, reach, picture))
+
+
+def test_stripes_of_the_walls_colour_stay_where_the_annotator_is_sure():
+    rng = np.random.default_rng(0)
+    truth = np.zeros((128, 128), bool)
+    truth[20:110, 40:90] = True
+    stripes = truth & (np.arange(128) // 8 % 2 > 0)[:, None]
+    picture = np.where(stripes[..., None], (30, 40, 120), (225, 220, 215)) + rng.normal(0, 2, (128, 128, 3))
+    figure = cv2.GaussianBlur(truth.astype(np.float32), (0, 0), 1.5)
+    probabilities = np.full((len(LABELS), 128, 128), 1e-5, np.float32)
+    probabilities[LABEL["upper"]] = figure
+    probabilities[0] = 1 - figure
+    sharp = outlined(probabilities, np.ones_like(truth), np.clip(picture, 0, 255).astype(np.uint8)) > 0
+    assert (sharp & truth).sum() / (sharp | truth).sum() > 0.9
 
 
 def test_letters_of_the_walls_colour_are_no_holes():

@@ -9,6 +9,7 @@ from tryon.preprocessing.segmentation import colour_logit, grab_cut
 
 SPREAD = 0.02  # of the square: how far labels spread over pixels that the annotator took for background
 COLOUR_WEIGHT = 2.5  # of what colours say at most; the annotator's word weighs up to 3
+CERTAIN = 0.97  # the annotator's probability of the figure above which colours are no reason for doubt
 ONE_PIECE_DOUBT = 0.1  # share of the votes for a dress from which it may be one
 ONE_PIECE_COLOUR = 8.0  # CIE76 with lightness halved: folds and shade of one cloth stay below
 EDGE_REACH = 0.06  # of the square: how far the border of a garment may be off
@@ -38,7 +39,8 @@ def outlined(probabilities: np.ndarray, reach: np.ndarray, square: np.ndarray) -
     inside, outside = logit > 2, logit < -2
     if inside.sum() > 40 and outside.sum() > 40:
         logit = logit + np.clip(colour_logit(square, inside, outside), -COLOUR_WEIGHT, COLOUR_WEIGHT) * reach
-    sharp = grab_cut(square, logit, sure=4.0) & reach
+    # White stripes before a white wall go with the wall in any mixture of colours.
+    sharp = grab_cut(square, np.where((figure > CERTAIN) & reach, np.inf, logit), sure=4.0) & reach
     sharp = _without_holes(sharp, figure)
     # labels spread from where the annotator sees the figure to where the colours say that it goes on
     weight = cv2.GaussianBlur(figure, (0, 0), SPREAD * len(figure)) + 1e-6
