@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from tryon.continuation import continue_picture
 from tryon.detail import lay_cloth, outline
 from tryon.models.locate import enlarge, sample_at
 from tryon.preprocessing.agnostic import GARMENT_MARGIN, spread_cloth
@@ -91,6 +92,17 @@ def test_cloth_goes_on_as_a_pattern_and_not_as_streaks():
     edge = round((window / 2 + 64) * 256 / window)
     beside = spread_cloth(image, parsing, "upper", 256)[128, edge : edge + 14, 0].astype(int)
     assert np.ptp(beside) > 100
+
+
+def test_a_seam_beside_a_jagged_edge_is_continued_without_jumps():
+    rows, columns = np.mgrid[:512, :512]
+    source = rows < 210 + 3 * (columns // 80 % 2)
+    picture = np.full((512, 512, 3), 230, np.uint8)
+    picture[195:200] = 60
+    continued = continue_picture(picture, source, ~source)[..., 0]
+    seam = np.where(source, 255, continued)[:240, 40:472].argmin(0)
+    assert 218 < seam.min() <= seam.max() < 232
+    assert np.abs(np.diff(seam)).max() <= 3
 
 
 def test_waves_of_positions_do_not_bend_the_print_and_nonsense_beside_the_cloth_does_not_reach_it(scene):

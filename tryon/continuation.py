@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 
+EDGE = 0.006  # of the square: standard deviation at which the edge to mirror at is smoothed; else every jag is two
 SMOOTHING = (0.004, 0.015)  # of the square: blur of what is continued, little near its source and more far from it
 
 
@@ -24,8 +25,9 @@ def continue_picture(picture: np.ndarray, source: np.ndarray, wanted: np.ndarray
     at = np.zeros((nearest.max() + 1, 2), np.int32)
     at[nearest[source]] = np.argwhere(source)
     rows, columns = np.nonzero(wanted)
+    edge = cv2.GaussianBlur(at[nearest].astype(np.float32), (0, 0), EDGE * size)
     border = at[nearest[rows, columns]]
-    mirrored = 2 * border - np.stack([rows, columns], axis=1)
+    mirrored = np.rint(2 * edge[rows, columns] - np.stack([rows, columns], axis=1)).astype(np.int32)
     inside = ((mirrored >= 0) & (mirrored < size)).all(1)
     mirrored = np.where(inside[:, None], mirrored, border)
     usable = source[mirrored[:, 0], mirrored[:, 1]]

@@ -216,7 +216,7 @@ def spread_cloth(image: np.ndarray, parsing: np.ndarray, category: str, size: in
     """
     window = _window(parsing, category)
     # Pixels of the outline are half background, in JPEGs also the ones beside them, and outlines are never quite right.
-    reach = max(1, image.shape[0] // 64)
+    reach = max(1, image.shape[0] // 96)
     cloth = (parsing == LABEL[category]).astype(np.uint8)
     inner = cv2.erode(cloth, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1,) * 2))
     inner = (inner if inner.any() else cloth) > 0
