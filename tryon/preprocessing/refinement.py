@@ -5,11 +5,10 @@ import numpy as np
 
 from tryon.preprocessing.parsing import GARMENTS, LABEL, LABELS, LEGS, SHOES, label_mask
 from tryon.preprocessing.plausibility import torso_length
-from tryon.preprocessing.segmentation import colour_logit, grab_cut
+from tryon.preprocessing.segmentation import CERTAIN, colour_logit, grab_cut
 
 SPREAD = 0.02  # of the square: how far labels spread over pixels that the annotator took for background
 COLOUR_WEIGHT = 2.5  # of what colours say at most; the annotator's word weighs up to 3
-CERTAIN = 0.97  # the annotator's probability of the figure above which colours are no reason for doubt
 ONE_PIECE_DOUBT = 0.1  # share of the votes for a dress from which it may be one
 ONE_PIECE_COLOUR = 8.0  # CIE76 with lightness halved: folds and shade of one cloth stay below
 EDGE_REACH = 0.06  # of the square: how far the border of a garment may be off

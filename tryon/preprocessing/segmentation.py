@@ -16,7 +16,7 @@ COLOUR_BINS = 24  # of each axis of CIELAB
 LIGHTNESS = 0.6  # of a difference counts: shadows and uneven light change lightness more than hue
 SHADE = (0.2, 1.0)  # how much of the light may be left where something casts a shadow
 GAMMA = 2.2  # of the pictures
-CERTAIN = 0.97  # the annotator's probability above which a plain background's colour is no reason for doubt
+CERTAIN = 0.97  # the annotator's probability above which colours are no reason for doubt
 CORE = 9  # pixels: the side of a square that must be certain for that
 HOLE = 0.93  # the annotator's mean probability in a hole above which it is a print, and no hole
 
