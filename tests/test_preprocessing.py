@@ -14,7 +14,7 @@ from tryon.conditions import CATEGORIES
 from tryon.images import InputError, read_image, to_images, to_tensor
 from tryon.models.annotator import PRESETS, Annotator
 from tryon.preprocessing import Preprocessor
-from tryon.preprocessing.agnostic import split_dress
+from tryon.preprocessing.agnostic import TAKEN_OFF, split_dress
 from tryon.preprocessing.annotation import annotate, main_figure
 from tryon.preprocessing.checks import doubts
 from tryon.preprocessing.garment import joints_of_outline, read_garment
@@ -450,6 +450,19 @@ def test_half_of_a_dress_stays_when_only_half_is_replaced():
     assert (split_dress(parsing, np.zeros_like(pose), "upper") == parsing).all()
 
 
+def test_a_collar_taken_for_the_neck_is_found_out_however_small_and_the_chin_s_shadow_stays():
+    parsing = np.zeros((96, 96), np.uint8)
+    picture = np.full((96, 96, 3), 200, np.uint8)
+    parsing[:20, 40:60], picture[:20, 40:60] = LABEL["face"], (214, 160, 130)
+    parsing[60:90, 20:80], picture[60:90, 20:80] = LABEL["upper"], (90, 110, 60)
+    parsing[20:60, 30:70], picture[20:60, 30:70] = LABEL["torso_skin"], (214, 160, 130)
+    picture[20:40, 30:70] = (122, 86, 70)
+    picture[53:60, 40:60] = (90, 110, 60)
+    corrected = sleeves_are_no_skin(parsing, picture)
+    assert (corrected[55:60, 43:57] == LABEL["upper"]).all()
+    assert (corrected[24:51, 34:66] == LABEL["torso_skin"]).all()
+
+
 def test_a_sleeve_taken_for_an_arm_is_found_out_by_its_colour():
     parsing = np.zeros((96, 96), np.uint8)
     picture = np.full((96, 96, 3), 200, np.uint8)
@@ -664,9 +677,12 @@ def test_example_persons_are_prepared(preprocessor, person):
     shown = prepared.frame.crop(photo, 256, border_colour(photo))
     agnostic = to_images(conditions.agnostic)[0]
     assert np.array_equal(agnostic[~hidden], shown[~hidden]), "and all else is the photograph"
-    face = label_mask(prepared.person_parsing, ("face", "hair", "left_hand", "right_hand"))
+    parsing = prepared.person_parsing
+    cloth = cv2.dilate(label_mask(parsing, TAKEN_OFF[prepared.category]).astype(np.uint8), np.ones((3, 3))) > 0
+    face, others = label_mask(parsing, ("face",)), label_mask(parsing, ("hair", "left_hand", "right_hand"))
     assert face.any()
     assert not (face & hidden).any()
+    assert np.array_equal(others & hidden, others & cloth), "only what touches the old garment may have its traces"
     pose = conditions.person_pose[0]
     assert (pose[[1, 2, 5], 2] > 0).all(), "neck and shoulders are found"
     assert 0.1 < hidden.mean() < 0.8

@@ -177,6 +177,9 @@ def make_agnostic(
         if hips:
             strip = np.arange(size)[:, None] < (max(hips) + 0.22 * body) * size
             keep &= ~(strip & label_mask(parsing, ("lower", "left_leg", "right_leg")))
+    # Pixels beside what is taken off are partly cloth: its traces would stay around hands and hair.
+    beside = cv2.dilate(label_mask(parsing, TAKEN_OFF[category]).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    keep &= ~beside | (parsing == LABEL["face"])
     hidden = (worn | _body_region(pose, category, size, body)) & ~keep
     agnostic = image.copy()
     agnostic[hidden] = HIDDEN_VALUE

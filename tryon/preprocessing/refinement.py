@@ -17,6 +17,8 @@ SAME_CLOTH = 0.3  # share of another garment in this one's colours from which co
 HOLE = 0.004  # of the square: a larger gap in a figure is one
 HOLE_BELIEF = 0.7  # mean probability of the figure in a hole that is none
 SHADE = 0.35  # of an arm: a smaller part that has not the skin's colour is its shaded side, no sleeve
+# A chin's shadow keeps the skin's hue; what does not on a neck is a collar, however small.
+SHADE_OF = {"torso_skin": 0.0}
 SKIN_TOLERANCE = 16.0  # CIE76 with lightness counted 0.35; shaded arms stay below, most cloth lies above
 
 
@@ -84,8 +86,9 @@ def sleeves_are_no_skin(parsing: np.ndarray, square: np.ndarray) -> np.ndarray:
         (("left_leg", "right_leg"), "lower"),
     ):
         worn = garment if (parsing == LABEL[garment]).sum() >= (parsing == LABEL["dress"]).sum() else "dress"
-        for part in (parsing == LABEL[name] for name in skin):
-            if cloth[part].sum() > SHADE * part.sum():
+        for name in skin:
+            part = parsing == LABEL[name]
+            if cloth[part].sum() > SHADE_OF.get(name, SHADE) * part.sum():
                 result[cloth & part] = LABEL[worn]
     return result
 
