@@ -16,7 +16,8 @@ HIDDEN_VALUE = 127
 GARMENT_MARGIN = 0.08
 WAIST_ABOVE_HIPS = 0.2  # torso lengths
 
-# Labels that are hidden for each category, and labels that are pasted back on top whatever the region covers.
+# Labels that are hidden for each category, and labels that are pasted back on top whatever the region covers,
+# but for pixels, faces excepted, that touch what is taken off.
 _HIDE = {
     "upper": ("upper", "dress", "torso_skin", "left_arm", "right_arm"),
     "lower": ("lower", "dress", "left_leg", "right_leg"),

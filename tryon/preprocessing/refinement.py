@@ -16,9 +16,7 @@ EDGE_LOGIT = 1.5  # e to this is how many times commoner a colour is in the garm
 SAME_CLOTH = 0.3  # share of another garment in this one's colours from which colours cannot tell them apart
 HOLE = 0.004  # of the square: a larger gap in a figure is one
 HOLE_BELIEF = 0.7  # mean probability of the figure in a hole that is none
-SHADE = 0.35  # of an arm: a smaller part that has not the skin's colour is its shaded side, no sleeve
-# A chin's shadow keeps the skin's hue; what does not on a neck is a collar, however small.
-SHADE_OF = {"torso_skin": 0.0}
+SHADE = 0.35  # of an arm or a leg: a smaller part that has not the skin's colour is its shaded side, no sleeve
 SKIN_TOLERANCE = 16.0  # CIE76 with lightness counted 0.35; shaded arms stay below, most cloth lies above
 
 
@@ -81,14 +79,15 @@ def sleeves_are_no_skin(parsing: np.ndarray, square: np.ndarray) -> np.ndarray:
     cloth = (np.linalg.norm(offset, axis=-1) > SKIN_TOLERANCE).astype(np.uint8)
     cloth = cv2.morphologyEx(cloth, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8)) > 0
     result = parsing.copy()
-    for skin, garment in (
-        (("torso_skin", "left_arm", "right_arm", "left_hand", "right_hand"), "upper"),
-        (("left_leg", "right_leg"), "lower"),
+    for skin, garment, shade in (
+        # A chin's shadow keeps the skin's hue; what does not on a neck is a collar, however small.
+        (("torso_skin",), "upper", 0.0),
+        (("left_arm", "right_arm", "left_hand", "right_hand"), "upper", SHADE),
+        (("left_leg", "right_leg"), "lower", SHADE),
     ):
         worn = garment if (parsing == LABEL[garment]).sum() >= (parsing == LABEL["dress"]).sum() else "dress"
-        for name in skin:
-            part = parsing == LABEL[name]
-            if cloth[part].sum() > SHADE_OF.get(name, SHADE) * part.sum():
+        for part in (parsing == LABEL[name] for name in skin):
+            if cloth[part].sum() > shade * part.sum():
                 result[cloth & part] = LABEL[worn]
     return result
 
