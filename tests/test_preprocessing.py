@@ -41,7 +41,7 @@ from tryon.preprocessing.refinement import (
 )
 from tryon.preprocessing.segmentation import segment_garment
 from tryon.replaced import changed_region, match_tone, taken_off
-from tryon.training.annotator_data import Augmented, open_shards
+from tryon.training.annotator_data import Augmented, alike, open_shards
 from tryon.training.fit_garment_kind import CATEGORY, fit
 from tryon.training.train_annotator import SIGMA, Run, main, overlap_loss, target_heatmaps
 
@@ -248,6 +248,33 @@ def test_augmentation_keeps_picture_labels_and_joints_together(shard, size):
     assert all(np.array_equal(a, b) for a, b in zip(stream[7], again, strict=True)), "item i is always the same"
     with pytest.raises(ValueError, match="No shards of pairs"):
         open_shards(shard / "nothing")
+
+
+def test_pictures_before_are_drawn_too_with_the_pose_of_the_target(shard):
+    black = np.zeros((4, 256, 256, 3), np.uint8)
+    np.save(shard / "before_image.npy", black)
+    np.save(shard / "before_parsing.npy", black[..., 0] + LABEL["dress"])
+    opened = open_shards(shard)[0]
+    assert len(opened) == 12
+    image, parsing, pose = opened[9]
+    assert not image.any()
+    assert (parsing == LABEL["dress"]).all()
+    assert np.array_equal(pose, np.load(shard / "pose.npy")[1])
+    stream = Augmented([opened], None, seed=0)
+    assert any(np.isin(LABEL["dress"], stream[index][1]) for index in range(12))
+
+
+def test_a_surface_alike_has_the_colour_of_the_masked_part_and_its_own_pattern():
+    rng = np.random.default_rng(0)
+    image = np.full((64, 64, 3), (200, 180, 150), np.uint8)
+    image[:32] = 0
+    mask = np.arange(64)[:, None].repeat(64, 1) >= 32
+    stripes = np.where(np.arange(32)[:, None, None] % 4 < 2, np.uint8(90), np.uint8(30)).repeat(32, 1).repeat(3, 2)
+    for _ in range(8):
+        surface = alike(stripes, image, mask, rng)
+        assert np.abs(surface.mean((0, 1)) - (200, 180, 150)).max() < 40
+        assert (surface[0] > surface[2]).all()
+    assert alike(stripes, image, np.zeros_like(mask), rng) is stripes
 
 
 def test_training_learns_and_resumes(shard, tmp_path):

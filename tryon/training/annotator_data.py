@@ -11,7 +11,7 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from tryon.preprocessing.annotation import INPUT_SIDE
-from tryon.preprocessing.parsing import ARMS, GARMENTS, HANDS, HEAD, LEGS, SHOES, label_mask
+from tryon.preprocessing.parsing import ARMS, GARMENTS, HANDS, HEAD, LABELS, LEGS, SHOES, label_mask
 from tryon.preprocessing.parsing import MIRRORED as MIRRORED_LABELS
 from tryon.preprocessing.pose import mirror_pose
 from tryon.training.backgrounds import background, cloudy, cover
@@ -25,24 +25,28 @@ WORN = (*(((name,), 0.5) for name in GARMENTS), (SHOES, 0.2), (("hair",), 0.15))
 
 @dataclass
 class Shard:
-    """One folder of rendered pairs, memory-mapped; picture i of 2 n is the target of pair i or the garment of i - n."""
+    """One folder of n pairs, memory-mapped: n targets, n garments and, where there are any, n pictures before."""
 
-    images: tuple[np.ndarray, np.ndarray]
-    parsings: tuple[np.ndarray, np.ndarray]
-    poses: tuple[np.ndarray, np.ndarray]
+    images: tuple[np.ndarray, ...]
+    parsings: tuple[np.ndarray, ...]
+    poses: tuple[np.ndarray, ...]
 
     @classmethod
     def open(cls, folder: Path) -> "Shard":
         """Map the arrays of a folder; nothing is read yet."""
 
-        def pair(name: str) -> tuple[np.ndarray, np.ndarray]:
-            names = (f"{name}.npy", f"garment_{name}.npy")
-            return tuple(np.load(folder / file, mmap_mode="r") for file in names)
+        def read(*names: str) -> tuple[np.ndarray, ...]:
+            return tuple(np.load(folder / f"{name}.npy", mmap_mode="r") for name in names)
 
-        return cls(pair("image"), pair("parsing"), pair("pose"))
+        before = (folder / "before_image.npy").exists()  # the same person and pose as the target
+        return cls(
+            read("image", "garment_image", *["before_image"] * before),
+            read("parsing", "garment_parsing", *["before_parsing"] * before),
+            read("pose", "garment_pose", *["pose"] * before),
+        )
 
     def __len__(self) -> int:
-        return 2 * len(self.images[0])
+        return len(self.images) * len(self.images[0])
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(H, W, 3) uint8, (H, W) uint8 and (18, 3) float32 of picture `index`."""
@@ -90,7 +94,10 @@ class Augmented(Dataset):
         image, parsing, pose = (np.array(part) for part in self._draw(rng))
         for names, chance in WORN:
             if rng.random() < chance:
-                image = refabric(image, label_mask(parsing, names), self._patch(rng, image.shape[0]))
+                fabric = self._patch(rng, image.shape[0])
+                if rng.random() < 0.15:
+                    fabric = alike(fabric, image, label_mask(parsing, SKIN), rng)
+                image = refabric(image, label_mask(parsing, names), fabric)
         for names in (GARMENTS, SKIN):
             if rng.random() < 0.4:
                 image = uneven(image, label_mask(parsing, names), rng)
@@ -102,6 +109,8 @@ class Augmented(Dataset):
         border = rng.choice([255, 127, rng.integers(256)])
         frame = (self.size, self.size)
         canvas = np.full((*frame, 3), border, np.uint8) if keep else background(self.size, patch, rng)
+        if rng.random() < 0.25:
+            canvas = alike(canvas, image, label_mask(parsing, (rng.choice(LABELS[1:]),)), rng)
         alpha = np.ones(parsing.shape, np.float32) if keep else (parsing > 0).astype(np.float32)
         if not keep and rng.random() < 0.07:  # nobody and nothing there
             alpha[:], parsing, pose = 0, np.zeros_like(parsing), np.zeros_like(pose)
@@ -152,6 +161,25 @@ def refabric(image: np.ndarray, mask: np.ndarray, fabric: np.ndarray) -> np.ndar
     image = image.copy()
     image[mask] = np.clip(fabric[mask] * shade, 0, 255).astype(np.uint8)
     return image
+
+
+def alike(surface: np.ndarray, image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A surface in about the colour of the masked part: white shirts before white walls, collars like the neck.
+
+    Args:
+        surface: (h, w, 3) uint8.
+        image: (H, W, 3) uint8.
+        mask: (H, W) bool.
+        rng: source of chance.
+
+    Returns:
+        (h, w, 3) uint8; `surface` if nothing is masked.
+    """
+    if not mask.any():
+        return surface
+    colour = image[mask].mean(0, dtype=np.float32) + rng.normal(0, 8, 3)
+    contrast = rng.uniform(0.1, 1.0)
+    return np.clip(colour + contrast * (surface - surface.mean((0, 1), np.float32)), 0, 255).astype(np.uint8)
 
 
 def uneven(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
