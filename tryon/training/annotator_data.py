@@ -11,7 +11,7 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from tryon.preprocessing.annotation import INPUT_SIDE
-from tryon.preprocessing.parsing import ARMS, GARMENTS, HANDS, HEAD, LABELS, LEGS, SHOES, label_mask
+from tryon.preprocessing.parsing import ARMS, GARMENTS, HANDS, HEAD, LEGS, SHOES, label_mask
 from tryon.preprocessing.parsing import MIRRORED as MIRRORED_LABELS
 from tryon.preprocessing.pose import mirror_pose
 from tryon.training.backgrounds import background, cloudy, cover
@@ -38,12 +38,12 @@ class Shard:
         def read(*names: str) -> tuple[np.ndarray, ...]:
             return tuple(np.load(folder / f"{name}.npy", mmap_mode="r") for name in names)
 
-        before = (folder / "before_image.npy").exists()  # the same person and pose as the target
-        return cls(
-            read("image", "garment_image", *["before_image"] * before),
-            read("parsing", "garment_parsing", *["before_parsing"] * before),
-            read("pose", "garment_pose", *["pose"] * before),
-        )
+        shard = cls(read("image", "garment_image"), read("parsing", "garment_parsing"), read("pose", "garment_pose"))
+        if (folder / "before_image.npy").exists():
+            shard.images += read("before_image")
+            shard.parsings += read("before_parsing")
+            shard.poses += shard.poses[:1]  # the person of the target, in the same pose
+        return shard
 
     def __len__(self) -> int:
         return len(self.images) * len(self.images[0])
@@ -109,8 +109,9 @@ class Augmented(Dataset):
         border = rng.choice([255, 127, rng.integers(256)])
         frame = (self.size, self.size)
         canvas = np.full((*frame, 3), border, np.uint8) if keep else background(self.size, patch, rng)
-        if rng.random() < 0.25:
-            canvas = alike(canvas, image, label_mask(parsing, (rng.choice(LABELS[1:]),)), rng)
+        shown = np.unique(parsing[parsing > 0])
+        if not keep and len(shown) and rng.random() < 0.25:
+            canvas = alike(canvas, image, parsing == rng.choice(shown), rng)
         alpha = np.ones(parsing.shape, np.float32) if keep else (parsing > 0).astype(np.float32)
         if not keep and rng.random() < 0.07:  # nobody and nothing there
             alpha[:], parsing, pose = 0, np.zeros_like(parsing), np.zeros_like(pose)

@@ -3,7 +3,7 @@
     python -m tryon.training.train_annotator --data DIR --out DIR --minutes 15 [--validation SHARD]
         [--photos SHARD] [--textures FOLDER]
 
-DIR holds shards (or is one). Both pictures of every pair are used. The same command resumes a stopped run. One JSON
+DIR holds shards (or is one). All pictures of every pair are used. The same command resumes a stopped run. One JSON
 line per interval goes to stdout and to OUT/log.jsonl; OUT is a folder for `Annotator.from_pretrained`.
 """
 
