@@ -15,7 +15,7 @@ from tryon.images import InputError, read_image, to_images, to_tensor
 from tryon.models.annotator import PRESETS, Annotator
 from tryon.preprocessing import Preprocessor
 from tryon.preprocessing.agnostic import TAKEN_OFF, split_dress
-from tryon.preprocessing.annotation import annotate, main_figure
+from tryon.preprocessing.annotation import annotate, beside_garment, main_figure
 from tryon.preprocessing.checks import doubts
 from tryon.preprocessing.garment import joints_of_outline, read_garment
 from tryon.preprocessing.garment_kind import COEFFICIENTS, FEATURES, likely_category, outline_features
@@ -41,7 +41,7 @@ from tryon.preprocessing.refinement import (
 )
 from tryon.preprocessing.segmentation import segment_garment
 from tryon.replaced import changed_region, match_tone, taken_off
-from tryon.training.annotator_data import Augmented, alike, open_shards
+from tryon.training.annotator_data import Augmented, alike, open_shards, tattooed
 from tryon.training.fit_garment_kind import CATEGORY, fit
 from tryon.training.train_annotator import SIGMA, Run, main, overlap_loss, target_heatmaps
 
@@ -205,6 +205,31 @@ def test_main_figure_is_the_person_not_the_larger_thing():
     assert not main_figure(np.zeros((32, 32), np.uint8)).mask.any()
 
 
+def two_kinds(certain: float, at_border: float) -> np.ndarray:
+    """Probabilities of a picture in which an upper lies above a lower two thirds as large: (15, 128, 128)."""
+    maps = np.zeros((len(LABELS), 128, 128), np.float32)
+    maps[LABEL["upper"], 20:65, 30:90] = maps[LABEL["lower"], 65:95, 30:90] = certain
+    maps[:, 61:69] *= at_border / certain
+    maps[LABEL["background"]] = 1 - maps.sum(0)
+    return maps
+
+
+def test_what_lies_beside_a_garment_is_told_from_its_other_half():
+    maps = two_kinds(0.98, 0.5)
+    below = np.zeros((128, 128), bool)
+    below[66:95, 30:90] = True
+    found = beside_garment(maps)
+    assert found[below].all()
+    assert not found[:64].any()
+    assert not beside_garment(two_kinds(0.98, 0.95)).any(), "a dress taken for top and skirt"
+    chosen = beside_garment(maps, "lower")
+    assert chosen[21:64, 31:89].all()
+    assert not chosen[below].any()
+    assert np.array_equal(beside_garment(maps, "dress"), found), "there is none"
+    maps[:, 75:] = maps[:, :1, :1]
+    assert not beside_garment(maps, "lower")[21:64].any(), "a strip of shadow is not what is asked for"
+
+
 # --- training
 
 
@@ -275,6 +300,21 @@ def test_a_surface_alike_has_the_colour_of_the_masked_part_and_its_own_pattern()
         assert np.abs(surface.mean((0, 1)) - (200, 180, 150)).max() < 40
         assert (surface[0] > surface[2]).all()
     assert alike(stripes, image, np.zeros_like(mask), rng) is stripes
+
+
+def test_tattoos_are_dark_lines_of_the_motif_within_the_skin():
+    image = np.full((64, 64, 3), 200, np.uint8)
+    skin = np.arange(64)[:, None].repeat(64, 1) >= 32
+    stripes = np.where(np.arange(64)[None, :, None] % 8 < 5, np.uint8(40), np.uint8(220)).repeat(64, 0).repeat(3, 2)
+    inked = 0
+    for seed in range(8):
+        drawn = tattooed(image, skin, stripes, np.random.default_rng(seed))
+        changed = (drawn != image).any(-1)
+        assert not changed[~skin].any()
+        assert not changed[:, 5::8].any(), "light parts of the motif leave the skin as it is"
+        assert (drawn <= image).all()
+        inked += changed.mean()
+    assert inked > 0.5
 
 
 def test_training_learns_and_resumes(shard, tmp_path):

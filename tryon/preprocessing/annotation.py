@@ -8,12 +8,16 @@ import torch
 import torch.nn.functional as F
 
 from tryon.images import to_tensor
-from tryon.preprocessing.parsing import HEAD, LABEL, label_mask
+from tryon.preprocessing.parsing import GARMENTS, HEAD, LABEL, label_mask
 from tryon.preprocessing.parsing import MIRRORED as MIRRORED_LABELS
 from tryon.preprocessing.pose import MIRRORED as MIRRORED_JOINTS
 from tryon.preprocessing.pose import decode_heatmaps
 
 INPUT_SIDE = 256  # pixels that the annotator was trained at
+
+POSSIBLE = 0.3  # probability of a garment from which a pixel is asked which one
+SEAM = 0.75  # median probability of any garment along a border below which it is a gap between two
+WORTH_ASKING = 0.25  # what a garment asked for needs of the largest one's mass
 
 
 @dataclass(frozen=True)
@@ -121,3 +125,34 @@ def main_figure(parsing: np.ndarray) -> Figure:
         face=float((mask & (parsing == LABEL["face"])).sum() / max(areas[best], 1)),
         others=float(persons.max(initial=0) / max(areas[best], 1)),
     )
+
+
+def beside_garment(probabilities: np.ndarray, category: str = "auto") -> np.ndarray:
+    """What is another garment than the one laid out that counts, or floor that was taken for one.
+
+    Below tops the annotator expects trousers, and sees them in the shadows of carpets; sets are laid out side by side.
+    The two halves of a dress that it takes for a top and a skirt touch, though; those do not: along their border
+    garments are less likely.
+
+    Args:
+        probabilities: (15, h, w) float32, over `parsing.LABELS`, of a garment laid out.
+        category: that is asked for, one of `GARMENTS`, or "auto" for that of the largest garment.
+
+    Returns:
+        (h, w) bool.
+    """
+    belief = 1 - probabilities[LABEL["background"]]
+    likeliest = np.stack([cv2.GaussianBlur(probabilities[LABEL[name]], (0, 0), 1) for name in GARMENTS]).argmax(0)
+    pieces = [(belief > POSSIBLE) & (likeliest == index) for index in range(len(GARMENTS))]
+    masses = np.array([belief[piece].sum() for piece in pieces])
+    main = int(masses.argmax())
+    if category != "auto" and masses[GARMENTS.index(category)] > WORTH_ASKING * masses[main]:
+        main = GARMENTS.index(category)
+    reach = np.ones((2 * max(1, belief.shape[1] // 64) + 1,) * 2, np.uint8)
+    near = [cv2.dilate(piece.astype(np.uint8), reach) > 0 for piece in pieces]
+    beside = np.zeros(belief.shape, bool)
+    for index, piece in enumerate(pieces):
+        border = near[index] & near[main]
+        if index != main and (not border.any() or np.median(belief[border]) < SEAM):
+            beside |= piece
+    return beside

@@ -9,7 +9,7 @@ from PIL import Image
 
 from tryon.conditions import CATEGORIES
 from tryon.images import Frame, InputError
-from tryon.preprocessing.annotation import INPUT_SIDE, Annotation, annotate, main_figure
+from tryon.preprocessing.annotation import INPUT_SIDE, Annotation, annotate, beside_garment, main_figure
 from tryon.preprocessing.garment_kind import category_votes, likely_category
 from tryon.preprocessing.parsing import GARMENTS, LABEL, HumanParser, label_mask
 from tryon.preprocessing.person import FILL, border_colour, is_person, read_person
@@ -139,13 +139,13 @@ def _laid_out(annotator: torch.nn.Module, image: Image.Image, category: str) -> 
     photo = np.asarray(proxy)
     # first from afar, to find the garment, then from near, to see it well
     seen = annotate(annotator, [whole.crop(image, INPUT_SIDE, colour)])[0]
-    prior = _garment_prior(seen, whole, whole, photo.shape[:2])
+    prior = _garment_prior(seen, category, whole, whole, photo.shape[:2])
     mask = segment_garment(photo, prior)
     if not mask.any():
         raise InputError(NO_GARMENT)
     frame = _frame_around(mask, whole)
     seen = annotate(annotator, [frame.crop(image, INPUT_SIDE, colour)])[0]
-    prior = _garment_prior(seen, frame, whole, photo.shape[:2])
+    prior = _garment_prior(seen, category, frame, whole, photo.shape[:2])
     mask = segment_garment(photo, prior)
     share = frame.crop_mask(np.asarray(Image.fromarray(mask).resize(image.size)), PICTURE_SIDE)
     outline = share > 0.5
@@ -190,13 +190,15 @@ def edge_along(picture: np.ndarray, outline: np.ndarray) -> float:
     return float(slope[outer & ~inner].mean()) * reach / 0.4
 
 
-def _garment_prior(seen: Annotation, frame: Frame, whole: Frame, shape: tuple[int, int]) -> np.ndarray:
-    """Probability of garment for every pixel of a scaled-down photograph, (h, w) float32; 0 outside of `frame`.
+def _garment_prior(seen: Annotation, category: str, frame: Frame, whole: Frame, shape: tuple[int, int]) -> np.ndarray:
+    """Probability of the garment for every pixel of a scaled-down photograph, (h, w) float32; 0 outside of `frame`.
 
     Skin and hair count as garment here: nobody is in the picture, so it is cloth that was mistaken for them.
     """
     side = max(8, round(frame.side * max(shape) / whole.side))
+    beside = beside_garment(seen.probabilities, category).astype(np.float32)
     maps = 1 - seen.scaled(side)[LABEL["background"]]
+    maps *= 1 - cv2.resize(beside, (side, side), interpolation=cv2.INTER_LINEAR)
     scale = max(shape) / whole.side
     left, top = round(frame.left * scale), round(frame.top * scale)
     prior = np.zeros(shape, np.float32)

@@ -101,6 +101,8 @@ class Augmented(Dataset):
         for names in (GARMENTS, SKIN):
             if rng.random() < 0.4:
                 image = uneven(image, label_mask(parsing, names), rng)
+        if rng.random() < 0.1:
+            image = tattooed(image, label_mask(parsing, SKIN[1:]), self._patch(rng, image.shape[0]), rng)
         if rng.random() < 0.5:
             image, parsing, pose = image[:, ::-1], MIRRORED_LABELS[parsing[:, ::-1]], mirror_pose(pose)
         matrix = random_affine(parsing, self.size, rng)
@@ -192,6 +194,19 @@ def uneven(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.
     image = image.copy()
     image[mask] = np.clip(image[mask] * np.exp(change[mask]), 0, 255).astype(np.uint8)
     return image
+
+
+def tattooed(image: np.ndarray, mask: np.ndarray, motif: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Ink in the skin: (H, W, 3) uint8 with the dark lines of a motif, (H, W, 3) uint8, in places of the masked part.
+
+    Prints are cloth, and so is all printed skin to one that has never seen a tattoo.
+    """
+    grey = cv2.cvtColor(motif, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    dark = np.clip((np.quantile(grey, rng.uniform(0.2, 0.6)) - grey) / 12 + 0.5, 0, 1)
+    places = np.clip(3 * cloudy(image.shape[:2], rng, 0.6)[..., 0] + rng.uniform(0, 1.5), 0, 1)
+    cover = (rng.uniform(0.4, 0.9) * dark * places * mask)[..., None]
+    ink = rng.uniform(15, 90) + rng.normal(0, 15, 3)
+    return np.clip(image * (1 - cover) + ink * cover, 0, 255).astype(np.uint8)
 
 
 def random_affine(parsing: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
