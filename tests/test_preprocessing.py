@@ -15,13 +15,13 @@ from tryon.images import InputError, read_image, to_images, to_tensor
 from tryon.models.annotator import PRESETS, Annotator
 from tryon.preprocessing import Preprocessor
 from tryon.preprocessing.agnostic import TAKEN_OFF, split_dress
-from tryon.preprocessing.annotation import annotate, beside_garment, main_figure
+from tryon.preprocessing.annotation import Annotation, annotate, beside_garment, main_figure
 from tryon.preprocessing.checks import doubts
 from tryon.preprocessing.garment import joints_of_outline, read_garment
 from tryon.preprocessing.garment_kind import COEFFICIENTS, FEATURES, likely_category, outline_features
 from tryon.preprocessing.parsing import LABEL, LABELS, colour_parsing, label_areas, label_mask
 from tryon.preprocessing.parsing import MIRRORED as MIRRORED_LABELS
-from tryon.preprocessing.person import border_colour, read_person
+from tryon.preprocessing.person import border_colour, is_person, read_person
 from tryon.preprocessing.plausibility import ASSUMED, body_reach, plausible_pose, seen_from_behind, torso_length
 from tryon.preprocessing.pose import (
     KEYPOINT,
@@ -203,6 +203,23 @@ def test_main_figure_is_the_person_not_the_larger_thing():
     assert figure.face == pytest.approx(400 / (400 + 2400 + 360))
     assert figure.box() == (10 / 128, 20 / 128, 50 / 128, 110 / 128)
     assert not main_figure(np.zeros((32, 32), np.uint8)).mask.any()
+
+
+@pytest.mark.parametrize(
+    ("face_joints", "believed", "person", "surely"),
+    [(5, 0.8, True, True), (3, 0.8, True, True), (5, 0.55, True, False), (1, 0.9, False, False)],
+    ids=["front", "profile", "hood", "button"],
+)
+def test_a_face_is_told_from_a_hood_by_how_sure_its_joints_are(face_joints, believed, person, surely):
+    maps = np.zeros((len(LABELS), 128, 128), np.float32)
+    maps[LABEL["face"], 20:36, 56:72] = maps[LABEL["upper"], 36:90, 40:88] = 1
+    maps[LABEL["background"]] = 1 - maps.sum(0)
+    pose = np.full((18, 3), 0.5, np.float32)
+    pose[[0, 14, 15, 16, 17], 2] = 0
+    pose[[0, 14, 15, 16, 17][:face_joints], 2] = believed
+    seen = Annotation(maps, pose)
+    assert is_person(seen) == person
+    assert is_person(seen, strict=True) == surely
 
 
 def two_kinds(certain: float, at_border: float) -> np.ndarray:
@@ -665,6 +682,24 @@ def test_letters_of_the_walls_colour_are_no_holes():
     assert (outlined(probabilities, everywhere, picture)[61:69, 51:53] == 0).all()
 
 
+def test_a_post_behind_the_body_is_no_part_of_it_and_a_brim_is():
+    """Both have the figure's colour and the annotator hardly sees them; the post leads away, the brim does not."""
+    truth, picture = np.zeros((128, 128), bool), np.full((128, 128, 3), 225, np.uint8)
+    truth[40:128, 40:90] = truth[16:40, 54:76] = True
+    picture[truth] = (120, 60, 40)
+    brim, post = np.s_[20:24, 76:82], np.s_[0:70, 34:40]
+    picture[brim] = picture[post] = (120, 60, 40)
+    probabilities = np.full((len(LABELS), 128, 128), 1e-4, np.float32)
+    probabilities[LABEL["upper"]] = np.where(truth, 0.97, 0.004)
+    probabilities[LABEL["upper"], 16:24, 76:84] = 0.3
+    probabilities[LABEL["upper"], 40:70, 36:40] = 0.06
+    probabilities[0] = 1 - probabilities[LABEL["upper"]]
+    sharp = outlined(probabilities, np.ones((128, 128), bool), picture) > 0
+    assert not sharp[post].any()
+    assert sharp[brim].mean() > 0.9
+    assert sharp[truth].mean() > 0.98
+
+
 def test_trousers_of_the_shirts_colour_stay_trousers():
     """One cloth above and below, and a face and arms of another colour: then colours cannot tell where the hem is."""
     parsing, picture = np.zeros((100, 100), np.uint8), np.full((100, 100, 3), 220, np.uint8)
@@ -713,6 +748,13 @@ def test_hats_are_no_shirts():
     assert (corrected[8:15, 45:55] == LABEL["face"]).all()
     assert (corrected[20:] == LABEL["upper"]).all()
     assert (corrected[:, :30] == LABEL["upper"]).all()
+    speck = np.zeros((100, 100), np.uint8)
+    speck[8:15, 45:55] = LABEL["face"]
+    speck[12:13, 56:59] = speck[14:40, 50:90] = speck[10:16, 40:44] = LABEL["upper"]
+    corrected = head_wears_no_clothes(speck, standing_pose())
+    assert (corrected[12:13, 56:59] == LABEL["hair"]).all()
+    assert (corrected[11:16, 40:44] == LABEL["upper"]).all(), "a collar reaches below the chin"
+    assert (corrected[14:40, 50:90] == LABEL["upper"]).all()
     parsing[8:15] = LABEL["upper"]
     assert np.array_equal(head_wears_no_clothes(parsing, standing_pose()), parsing)
 
@@ -720,11 +762,13 @@ def test_hats_are_no_shirts():
 # --- the whole path
 
 
-@pytest.mark.parametrize("picture", ["grey", "noise", "gradient"])
+@pytest.mark.parametrize("picture", ["grey", "noise", "gradient", "downward", "diagonal"])
 def test_a_picture_of_nothing_holds_no_person_and_no_garment(preprocessor, picture):
     x = np.linspace(0, 255, 300)[None, :, None] * np.ones((400, 1, 3))
     noise = np.random.default_rng(0).integers(0, 255, (400, 300, 3))
-    nothing = read_image({"grey": np.full_like(x, 128), "noise": noise, "gradient": x}[picture].astype(np.uint8))
+    down = np.linspace(0, 255, 400)[:, None, None] * np.ones((1, 300, 3))
+    pictures = {"grey": np.full_like(x, 128), "noise": noise, "gradient": x, "downward": down, "diagonal": (x + down) / 2}
+    nothing = read_image(pictures[picture].astype(np.uint8))
     someone, something = read_image(PERSONS[0]), read_image(GARMENTS[0])
     with pytest.raises(InputError, match="No person was found"):
         preprocessor(nothing, something)
@@ -880,3 +924,11 @@ def test_photographed_garments_are_told_apart(preprocessor):
         assert 0.15 < (garment.parsing > 0).mean() < 0.8
         right += garment.category == CATEGORY[name.partition("_")[0]]
     assert right >= 6
+
+
+@pytest.mark.skipif(not PHOTOS.is_dir(), reason="photographs of garments are not in the repository")
+@pytest.mark.parametrize("name", ["outwear_000", "outwear_001", "outwear_010", "outwear_014"])
+def test_nobody_wears_a_hood_that_lies_on_the_floor(preprocessor, name):
+    garment = read_garment(preprocessor.annotator, read_image(PHOTOS / f"{name}.jpg"))
+    assert not garment.worn
+    assert garment.category == "upper"

@@ -153,7 +153,8 @@ def _laid_out(annotator: torch.nn.Module, image: Image.Image, category: str) -> 
     if outline.mean() < 0.02 or certainty < 0.25 or mask.mean() > 0.85:
         raise InputError(NO_GARMENT)
     picture = frame.crop(image, PICTURE_SIDE, colour)
-    if edge_along(picture, outline) < FAINTEST_EDGE:
+    photographed = frame.crop_mask(np.ones(image.size[::-1], bool), PICTURE_SIDE) > 0.999
+    if edge_along(picture, outline, photographed) < FAINTEST_EDGE:
         raise InputError(NO_GARMENT)
     warnings = []
     votes = category_votes(seen, outline)
@@ -171,12 +172,16 @@ def _laid_out(annotator: torch.nn.Module, image: Image.Image, category: str) -> 
     return Garment(picture, parsing, pose, category, False, tuple(warnings), frame, votes)
 
 
-def edge_along(picture: np.ndarray, outline: np.ndarray) -> float:
+def edge_along(picture: np.ndarray, outline: np.ndarray, photographed: np.ndarray) -> float:
     """How much the picture changes where a garment is said to end, in levels of 255: a smooth wall holds no garment.
 
     Args:
         picture: (S, S, 3) uint8 RGB.
         outline: (S, S) bool.
+        photographed: (S, S) bool, what of the picture is photograph; that it ends somewhere says nothing.
+
+    Returns:
+        The mean along the outline; 0 if it runs along the end of the photograph all the way.
     """
     reach = max(1, len(outline) // 200)
     inner, outer = (
@@ -186,8 +191,10 @@ def edge_along(picture: np.ndarray, outline: np.ndarray) -> float:
     smooth = cv2.GaussianBlur(picture.astype(np.float32), (0, 0), reach)
     steepest = [cv2.Scharr(smooth, -1, *axis) / 32 for axis in ((1, 0), (0, 1))]
     slope = np.hypot(*steepest).max(-1)
+    apart = np.ones((8 * reach + 1,) * 2, np.uint8)
+    along = outer & ~inner & (cv2.erode(photographed.astype(np.uint8), apart, borderValue=0) > 0)
     # a step of one level, blurred so, is as steep as 0.4 / reach
-    return float(slope[outer & ~inner].mean()) * reach / 0.4
+    return float(slope[along].mean()) * reach / 0.4 if along.any() else 0.0
 
 
 def _garment_prior(seen: Annotation, category: str, frame: Frame, whole: Frame, shape: tuple[int, int]) -> np.ndarray:

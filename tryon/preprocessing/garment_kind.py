@@ -100,28 +100,28 @@ def likely_category(outline: np.ndarray, votes: np.ndarray) -> tuple[str, bool]:
 
 # For each of FEATURES, and the constant: what it says for each of CATEGORIES.
 _TABLE = (
-    (0.797, -0.357, -0.440),  # log_aspect
-    (-3.231, 1.398, 1.833),  # log_aspect_squared
-    (1.078, -1.356, 0.278),  # width_0
-    (1.560, 0.765, -2.325),  # width_1
-    (-1.014, 0.520, 0.494),  # width_2
-    (-1.006, 0.324, 0.682),  # width_3
-    (-0.266, -1.459, 1.725),  # covered_0
-    (5.236, 2.082, -7.318),  # covered_1
-    (-2.473, 2.147, 0.326),  # covered_2
-    (-1.434, 0.085, 1.349),  # covered_3
-    (-7.289, -5.877, 13.165),  # apart_0
-    (-5.863, 0.979, 4.884),  # apart_1
-    (1.866, 2.739, -4.606),  # apart_2
-    (0.730, 4.421, -5.151),  # apart_3
-    (-0.071, 1.934, -1.863),  # fill_of_hull
-    (-1.162, 1.641, -0.479),  # top_at_sides
-    (-0.584, -0.881, 1.466),  # top_at_shoulders
-    (-0.511, 0.562, -0.051),  # top_beside_middle
-    (3.774, 1.755, -5.529),  # top_in_middle
-    (1.173, -0.645, -0.529),  # votes_upper
-    (-1.072, 1.335, -0.263),  # votes_lower
-    (-0.529, -0.570, 1.099),  # votes_dress
-    (1.182, -6.452, 5.271),  # constant
+    (0.218, 0.133, -0.351),  # log_aspect
+    (-0.125, 1.173, -1.048),  # log_aspect_squared
+    (0.683, -0.497, -0.186),  # width_0
+    (1.435, -0.023, -1.412),  # width_1
+    (-0.425, 0.109, 0.316),  # width_2
+    (-0.609, 0.929, -0.320),  # width_3
+    (0.022, -0.362, 0.339),  # covered_0
+    (6.384, -0.059, -6.325),  # covered_1
+    (-1.332, 0.211, 1.121),  # covered_2
+    (-1.419, 0.580, 0.839),  # covered_3
+    (-10.314, -0.521, 10.836),  # apart_0
+    (-1.083, 2.317, -1.235),  # apart_1
+    (0.211, 2.130, -2.340),  # apart_2
+    (0.192, 1.570, -1.763),  # apart_3
+    (0.454, 1.940, -2.394),  # fill_of_hull
+    (-0.146, 0.209, -0.063),  # top_at_sides
+    (0.737, -0.431, -0.306),  # top_at_shoulders
+    (1.305, 0.321, -1.627),  # top_beside_middle
+    (-1.497, 9.916, -8.419),  # top_in_middle
+    (0.771, -0.418, -0.353),  # votes_upper
+    (-0.668, 1.015, -0.347),  # votes_lower
+    (-0.519, -0.487, 1.006),  # votes_dress
+    (-3.175, -3.574, 6.749),  # constant
 )
 COEFFICIENTS = np.array(_TABLE).T

@@ -14,8 +14,10 @@ ONE_PIECE_COLOUR = 8.0  # CIE76 with lightness halved: folds and shade of one cl
 EDGE_REACH = 0.06  # of the square: how far the border of a garment may be off
 EDGE_LOGIT = 1.5  # e to this is how many times commoner a colour is in the garment than in the rest of the figure
 SAME_CLOTH = 0.3  # share of another garment in this one's colours from which colours cannot tell them apart
-HOLE = 0.004  # of the square: a larger gap in a figure is one
+HOLE = 0.004  # of the square: a larger gap in a figure is one, a larger piece of cloth no speck
 HOLE_BELIEF = 0.7  # mean probability of the figure in a hole that is none
+UNSEEN = 0.1  # probability of the figure below which the annotator sees none
+STRAY = 0.1  # of the square: what the annotator does not see and reaches farther from what it sees goes on behind
 SHADE = 0.35  # of an arm or a leg: a smaller part that has not the skin's colour is its shaded side, no sleeve
 SKIN_TOLERANCE = 16.0  # CIE76 with lightness counted 0.35; shaded arms stay below, most cloth lies above
 
@@ -40,13 +42,23 @@ def outlined(probabilities: np.ndarray, reach: np.ndarray, square: np.ndarray) -
         logit = logit + np.clip(colour_logit(square, inside, outside), -COLOUR_WEIGHT, COLOUR_WEIGHT) * reach
     # White stripes before a white wall go with the wall in any mixture of colours.
     sharp = grab_cut(square, np.where((figure > CERTAIN) & reach, np.inf, logit), sure=4.0) & reach
-    sharp = _without_holes(sharp, figure)
+    sharp = _without_holes(_without_strays(sharp, figure), figure)
     # labels spread from where the annotator sees the figure to where the colours say that it goes on
     weight = cv2.GaussianBlur(figure, (0, 0), SPREAD * len(figure)) + 1e-6
     labels = np.stack([cv2.GaussianBlur(m, (0, 0), SPREAD * len(figure)) / weight for m in probabilities])
     labels = np.where(figure > 0.5, probabilities, labels)
     labels[background] = 0
     return np.where(sharp, labels.argmax(0), background).astype(np.uint8)
+
+
+def _without_strays(mask: np.ndarray, figure: np.ndarray) -> np.ndarray:
+    """The mask without what only colours took for the figure, if that leads away from it: posts, door frames, rails."""
+    unseen = mask & (figure < UNSEEN)
+    far = cv2.distanceTransform((figure < 0.5).astype(np.uint8), cv2.DIST_L2, 3) > STRAY * len(mask)
+    count, parts = cv2.connectedComponents(unseen.astype(np.uint8), connectivity=4)
+    stray = np.zeros(count, bool)
+    stray[parts[far & unseen]] = True
+    return mask & ~stray[parts]
 
 
 def _without_holes(mask: np.ndarray, figure: np.ndarray) -> np.ndarray:
@@ -151,6 +163,8 @@ def edges_by_colour(parsing: np.ndarray, square: np.ndarray, labels: tuple[str, 
 def head_wears_no_clothes(parsing: np.ndarray, pose: np.ndarray) -> np.ndarray:
     """Cloth and legs around the face, above its middle, are hair or a hat, which count as hair.
 
+    So are specks of them beside the face down to the chin: brims reach as far.
+
     Args:
         parsing: (S, S) uint8, values index `LABELS`.
         pose: (18, 3) float32.
@@ -163,6 +177,9 @@ def head_wears_no_clothes(parsing: np.ndarray, pose: np.ndarray) -> np.ndarray:
         return parsing
     y, x = np.median(face, axis=1)
     rows, columns = np.ogrid[: len(parsing), : len(parsing)]
-    around = (rows < y) & (np.abs(columns - x) < 0.5 * torso_length(pose) * len(parsing))
+    beside = np.abs(columns - x) < 0.5 * torso_length(pose) * len(parsing)
     cloth = label_mask(parsing, (*GARMENTS, *LEGS, *SHOES))
-    return np.where(around & cloth, LABEL["hair"], parsing).astype(np.uint8)
+    _, parts, stats, _ = cv2.connectedComponentsWithStats(cloth.astype(np.uint8), connectivity=8)
+    low = stats[:, cv2.CC_STAT_TOP] + stats[:, cv2.CC_STAT_HEIGHT] > face[0].max()
+    speck = (stats[:, cv2.CC_STAT_AREA] < HOLE * cloth.size) & ~low
+    return np.where(cloth & beside & ((rows < y) | speck[parts]), LABEL["hair"], parsing).astype(np.uint8)
