@@ -767,8 +767,8 @@ def test_a_picture_of_nothing_holds_no_person_and_no_garment(preprocessor, pictu
     x = np.linspace(0, 255, 300)[None, :, None] * np.ones((400, 1, 3))
     noise = np.random.default_rng(0).integers(0, 255, (400, 300, 3))
     down = np.linspace(0, 255, 400)[:, None, None] * np.ones((1, 300, 3))
-    pictures = {"grey": np.full_like(x, 128), "noise": noise, "gradient": x, "downward": down, "diagonal": (x + down) / 2}
-    nothing = read_image(pictures[picture].astype(np.uint8))
+    smooth = {"grey": np.full_like(x, 128), "gradient": x, "downward": down, "diagonal": (x + down) / 2}
+    nothing = read_image({"noise": noise, **smooth}[picture].astype(np.uint8))
     someone, something = read_image(PERSONS[0]), read_image(GARMENTS[0])
     with pytest.raises(InputError, match="No person was found"):
         preprocessor(nothing, something)
