@@ -45,6 +45,25 @@ def test_bared_skin_has_the_colour_of_the_skin_that_is_seen(scene):
     assert np.abs(result[65:115, 100:130].astype(int) - SKIN).mean() > 30
 
 
+def test_an_arm_is_as_wide_as_the_wrist_it_ends_at_and_has_a_clear_edge():
+    photo, parsing = np.full((256, 256, 3), 90, np.uint8), np.zeros((256, 256), np.uint8)
+    parsing[40:160, 100:156] = LABEL["upper"]
+    parsing[160:200, 118:138] = LABEL["left_hand"]
+    photo[parsing == LABEL["upper"]], photo[parsing == LABEL["left_hand"]] = RED, SKIN
+    gone = parsing == LABEL["upper"]
+    skin = np.zeros((256, 256), np.float32)
+    skin[40:160, 106:150] = 0.4
+    skin[40:160, 116:140] = 0.6  # as likely as not, and two pixels wider than the wrist on both sides
+    result = uncover(photo, parsing, gone, skin, np.full_like(photo, 100))
+    bare = np.abs(result.astype(int) - SKIN).max(-1) < 30
+    assert bare[60:150, 117:139].all(), "what is more likely than not is skin and no mist"
+    assert not bare[60:150, 106:115].any()
+    assert not bare[60:150, 141:].any()
+    assert not bare[158:160, :117].any()
+    assert not bare[158:160, 139:].any()
+    assert bare[157:160, 120:136].all()
+
+
 def test_the_networks_shade_the_skin(scene):
     photo, parsing = scene
     gone = parsing == LABEL["upper"]
@@ -53,6 +72,19 @@ def test_the_networks_shade_the_skin(scene):
     painted[:, 125:] = 130
     result = uncover(photo, parsing, gone, skin, painted).mean(-1)
     assert result[100, 129:134].mean() > 1.1 * result[100, 116:121].mean()
+
+
+def test_no_seam_parts_bared_skin_from_the_skin_that_is_kept():
+    photo, parsing = np.full((256, 256, 3), 90, np.uint8), np.zeros((256, 256), np.uint8)
+    parsing[40:160, 100:156], parsing[160:220, 110:146] = LABEL["upper"], LABEL["left_hand"]
+    photo[parsing == LABEL["upper"]], photo[parsing == LABEL["left_hand"]] = RED, SKIN
+    gone = parsing == LABEL["upper"]
+    painted = np.full_like(photo, 160)
+    painted[148:] = 80  # the networks see a shadow that the hand in the photograph has not
+    painted[60:80] = 80  # and one on the arm
+    result = uncover(photo, parsing, gone, gone.astype(np.float32), painted).astype(int)[:, 124:132].mean((1, 2))
+    assert abs(result[156:159] - result[161:164]).max() < 12
+    assert result[65:75].mean() < 0.9 * result[100:120].mean(), "far from the hand theirs is all there is"
 
 
 def test_nobody_to_take_the_colour_from(scene):
@@ -90,5 +122,5 @@ def test_an_arm_beside_the_garment_stays_an_arm(scene):
     wall, arm = gone[150, 160:180].sum(), gone[300, 320:340].sum()
     assert 0 < arm < wall
     assert np.array_equal(gone[150, 140:180], np.r_[np.zeros(40 - wall, bool), np.ones(wall, bool)])
-    result = uncover(photo, parsing, gone, np.zeros((512, 512), np.float32), photo)
+    result = uncover(photo, parsing, gone, np.zeros((512, 512), np.float32), np.full_like(photo, 100))
     assert np.abs(result[280:400, 322:360].astype(int) - SKIN).max() < 25, "no wall on the arm"

@@ -14,6 +14,7 @@ from tryon.replaced import MARGIN, disc, enlarged
 
 SKIN_REACH = (0.02, 0.06, 0.2)  # of the square: standard deviations at which bare skin lends its colour
 SKIN_EDGE = 0.002  # of the square: standard deviation of the soft edge of bare skin
+SKIN_JOIN = 0.015  # of the square: how far from skin that is kept bared skin is fitted to its outline
 SKIN_SIDE = 256  # pixels at which colours of skin are spread; they are smooth
 SHADING_SCALE = 0.012  # of the square: finer shading is not the networks' to give
 SHADING = (0.75, 1.25)  # factors of brightness that the networks may give to skin
@@ -46,11 +47,29 @@ def uncover(
     free = ~gone & ~around
     continued = continue_picture(photo, free, gone) if free.any() else painted.astype(np.float32)
     # Skin that is only replaced because outlines may be off is skin still.
-    share = cv2.GaussianBlur(np.where(seen, np.float32(1), skin), (0, 0), SKIN_EDGE * len(photo))
+    share = np.where(seen, np.float32(1), _outlined(skin, bare, ~seen & ~gone))
+    share = cv2.GaussianBlur(share, (0, 0), SKIN_EDGE * len(photo))
     share = np.where(gone, share, 0).astype(np.float32)[..., None]
     if share.max() > 0.05 and bare.any():
         continued = continued + share * (_skin(photo, bare, painted, share) - continued)
     return np.where(gone[..., None], np.clip(np.rint(continued), 0, 255), photo).astype(np.uint8)
+
+
+def _outlined(skin: np.ndarray, bare: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Where skin is bared, (S, S) float32, 0 or 1: as likely as not is no half-transparent arm.
+
+    An arm whose width was guessed ends in a step at the wrist that the photograph shows. So it is made narrower there:
+    near `bare` skin that is kept, (S, S) bool, where the photograph shows `other` things beside it, (S, S) bool.
+    """
+    if not (skin > 0.5).any():
+        return np.zeros_like(skin)
+    inside = (skin > 0.5).astype(np.uint8)
+    reach = SKIN_JOIN * len(skin)
+    depth = cv2.distanceTransform(inside, cv2.DIST_L2, 5) - cv2.distanceTransform(1 - inside, cv2.DIST_L2, 5)
+    kept, beside = (cv2.GaussianBlur(mask.astype(np.float32), (0, 0), reach) for mask in (bare, other))
+    word = np.minimum((kept - beside) / np.maximum(kept + beside, 1e-4), 0)
+    word *= np.minimum(2 * (kept + beside), 1) * np.minimum(10 * kept, 1)
+    return (depth / reach + 2 * word > 0).astype(np.float32)
 
 
 def _skin(photo: np.ndarray, bare: np.ndarray, painted: np.ndarray, share: np.ndarray) -> np.ndarray:
@@ -68,4 +87,8 @@ def _skin(photo: np.ndarray, bare: np.ndarray, painted: np.ndarray, share: np.nd
     light = cv2.GaussianBlur(shown.mean(-1), (0, 0), SHADING_SCALE * SKIN_SIDE)[..., None] + 8
     shading = light / np.maximum(weighted_blur(light, there, 0.05 * SKIN_SIDE), 1)
     lit = tone * np.clip(shading, *SHADING)
+    # Next to skin that is kept, the photograph knows the light better than the networks: no seam across a neck.
+    reach = SKIN_REACH[0] * SKIN_SIDE
+    near = np.clip(10 * cv2.GaussianBlur(seen, (0, 0), reach), 0, 1)[..., None]
+    lit = lit + near * weighted_blur(colours - lit, seen, reach)
     return cv2.resize(lit, (size, size), interpolation=cv2.INTER_CUBIC)
