@@ -289,6 +289,14 @@ def test_tensors_round_trip_and_hidden_is_zero():
     assert to_images(torch.full((1, 3, 2, 2), 9.0))[0].max() == 255
 
 
+def test_only_pixels_that_the_picture_fills_are_within_it():
+    picture = np.ones((128, 100), bool)
+    for frame in (Frame(-16, 0, 128, 100, 128), Frame(10, 60, 80, 100, 128), Frame(20, 30, 64, 100, 128)):
+        within = frame.within(32)
+        assert np.array_equal(within, frame.crop_mask(picture, 32) > 0.999)
+    assert within.all()
+
+
 def test_a_mask_goes_back_to_where_it_came_from():
     frame = Frame(-16, 10, 64, 96, 128)
     mask = np.zeros((32, 32), bool)

@@ -217,6 +217,15 @@ class Frame:
         resized = Image.fromarray(square).resize((size, size), Image.Resampling.BOX if self.side > size else 2)
         return np.clip(np.asarray(resized, np.float32), 0, 1)
 
+    def within(self, size: int) -> np.ndarray:
+        """Which pixels of the square, scaled to `size`, show nothing but the picture: (size, size) bool."""
+        edges = np.arange(size + 1) * (self.side / size)
+        rows, columns = (
+            (origin + edges[:-1] >= 0) & (origin + edges[1:] <= extent)
+            for origin, extent in ((self.top, self.height), (self.left, self.width))
+        )
+        return rows[:, None] & columns
+
     def place_mask(self, mask: np.ndarray) -> np.ndarray:
         """The inverse of `crop_mask`, for a mask of yes and no.
 

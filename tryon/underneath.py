@@ -47,7 +47,7 @@ def uncover(
     free = ~gone & ~around
     continued = continue_picture(photo, free, gone) if free.any() else painted.astype(np.float32)
     # Skin that is only replaced because outlines may be off is skin still.
-    share = np.where(seen, np.float32(1), _outlined(skin, bare, ~seen & ~gone))
+    share = np.where(seen, np.float32(1), _shape_of_skin(skin, bare, ~seen & ~gone))
     share = cv2.GaussianBlur(share, (0, 0), SKIN_EDGE * len(photo))
     share = np.where(gone, share, 0).astype(np.float32)[..., None]
     if share.max() > 0.05 and bare.any():
@@ -55,21 +55,29 @@ def uncover(
     return np.where(gone[..., None], np.clip(np.rint(continued), 0, 255), photo).astype(np.uint8)
 
 
-def _outlined(skin: np.ndarray, bare: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Where skin is bared, (S, S) float32, 0 or 1: as likely as not is no half-transparent arm.
+def _shape_of_skin(skin: np.ndarray, kept_skin: np.ndarray, kept_rest: np.ndarray) -> np.ndarray:
+    """Where skin is bared: an arm that is as likely as not is there or is not, and never half transparent.
 
-    An arm whose width was guessed ends in a step at the wrist that the photograph shows. So it is made narrower there:
-    near `bare` skin that is kept, (S, S) bool, where the photograph shows `other` things beside it, (S, S) bool.
+    An arm whose width was guessed ends in a step at the wrist that the photograph shows, so it is made narrower there.
+
+    Args:
+        skin: (S, S) float32 in [0, 1], how likely each pixel shows bare skin.
+        kept_skin: (S, S) bool, the skin of the photograph that stays.
+        kept_rest: (S, S) bool, what else of the photograph stays.
+
+    Returns:
+        (S, S) float32, 0 or 1.
     """
-    if not (skin > 0.5).any():
-        return np.zeros_like(skin)
     inside = (skin > 0.5).astype(np.uint8)
+    if not inside.any():
+        return np.zeros_like(skin)
     reach = SKIN_JOIN * len(skin)
     depth = cv2.distanceTransform(inside, cv2.DIST_L2, 5) - cv2.distanceTransform(1 - inside, cv2.DIST_L2, 5)
-    kept, beside = (cv2.GaussianBlur(mask.astype(np.float32), (0, 0), reach) for mask in (bare, other))
-    word = np.minimum((kept - beside) / np.maximum(kept + beside, 1e-4), 0)
-    word *= np.minimum(2 * (kept + beside), 1) * np.minimum(10 * kept, 1)
-    return (depth / reach + 2 * word > 0).astype(np.float32)
+    near, beside = (cv2.GaussianBlur(mask.astype(np.float32), (0, 0), reach) for mask in (kept_skin, kept_rest))
+    # At a straight border half of what is around is kept; far from kept skin nothing is known of the arm's width.
+    certainty = np.minimum(2 * (near + beside), 1) * np.minimum(10 * near, 1)
+    too_wide = certainty * np.clip((beside - near) / np.maximum(near + beside, 1e-4), 0, 1)
+    return (depth > 2 * reach * too_wide).astype(np.float32)
 
 
 def _skin(photo: np.ndarray, bare: np.ndarray, painted: np.ndarray, share: np.ndarray) -> np.ndarray:
@@ -80,15 +88,13 @@ def _skin(photo: np.ndarray, bare: np.ndarray, painted: np.ndarray, share: np.nd
     colours, shown = (cv2.resize(p, small, interpolation=cv2.INTER_AREA).astype(np.float32) for p in (photo, painted))
     tone = np.broadcast_to(np.average(colours, axis=(0, 1), weights=seen), colours.shape).astype(np.float32)
     for reach in reversed(SKIN_REACH):
-        support = np.clip(10 * cv2.GaussianBlur(seen, (0, 0), reach * SKIN_SIDE), 0, 1)[..., None]
-        tone = tone + support * (weighted_blur(colours, seen, reach * SKIN_SIDE) - tone)
+        near = np.clip(10 * cv2.GaussianBlur(seen, (0, 0), reach * SKIN_SIDE), 0, 1)[..., None]
+        tone = tone + near * (weighted_blur(colours, seen, reach * SKIN_SIDE) - tone)
     there = cv2.resize(share[..., 0], small, interpolation=cv2.INTER_AREA)
     # The patches in which the networks see would show as a weave.
     light = cv2.GaussianBlur(shown.mean(-1), (0, 0), SHADING_SCALE * SKIN_SIDE)[..., None] + 8
     shading = light / np.maximum(weighted_blur(light, there, 0.05 * SKIN_SIDE), 1)
     lit = tone * np.clip(shading, *SHADING)
     # Next to skin that is kept, the photograph knows the light better than the networks: no seam across a neck.
-    reach = SKIN_REACH[0] * SKIN_SIDE
-    near = np.clip(10 * cv2.GaussianBlur(seen, (0, 0), reach), 0, 1)[..., None]
-    lit = lit + near * weighted_blur(colours - lit, seen, reach)
+    lit = lit + near * weighted_blur(colours - lit, seen, SKIN_REACH[0] * SKIN_SIDE)
     return cv2.resize(lit, (size, size), interpolation=cv2.INTER_CUBIC)

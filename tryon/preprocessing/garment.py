@@ -153,8 +153,7 @@ def _laid_out(annotator: torch.nn.Module, image: Image.Image, category: str) -> 
     if outline.mean() < 0.02 or certainty < 0.25 or mask.mean() > 0.85:
         raise InputError(NO_GARMENT)
     picture = frame.crop(image, PICTURE_SIDE, colour)
-    photographed = frame.crop_mask(np.ones(image.size[::-1], bool), PICTURE_SIDE) > 0.999
-    if edge_along(picture, outline, photographed) < FAINTEST_EDGE:
+    if edge_along(picture, outline, frame.within(PICTURE_SIDE)) < FAINTEST_EDGE:
         raise InputError(NO_GARMENT)
     warnings = []
     votes = category_votes(seen, outline)

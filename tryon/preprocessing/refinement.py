@@ -14,10 +14,11 @@ ONE_PIECE_COLOUR = 8.0  # CIE76 with lightness halved: folds and shade of one cl
 EDGE_REACH = 0.06  # of the square: how far the border of a garment may be off
 EDGE_LOGIT = 1.5  # e to this is how many times commoner a colour is in the garment than in the rest of the figure
 SAME_CLOTH = 0.3  # share of another garment in this one's colours from which colours cannot tell them apart
-HOLE = 0.004  # of the square: a larger gap in a figure is one, a larger piece of cloth no speck
+HOLE = 0.004  # of the square: a larger gap in a figure is one
 HOLE_BELIEF = 0.7  # mean probability of the figure in a hole that is none
 UNSEEN = 0.1  # probability of the figure below which the annotator sees none
 STRAY = 0.1  # of the square: what the annotator does not see and reaches farther from what it sees goes on behind
+SPECK = 0.004  # of the square: a larger piece of cloth beside a face is no part of a hat
 SHADE = 0.35  # of an arm or a leg: a smaller part that has not the skin's colour is its shaded side, no sleeve
 SKIN_TOLERANCE = 16.0  # CIE76 with lightness counted 0.35; shaded arms stay below, most cloth lies above
 
@@ -181,5 +182,5 @@ def head_wears_no_clothes(parsing: np.ndarray, pose: np.ndarray) -> np.ndarray:
     cloth = label_mask(parsing, (*GARMENTS, *LEGS, *SHOES))
     _, parts, stats, _ = cv2.connectedComponentsWithStats(cloth.astype(np.uint8), connectivity=8)
     low = stats[:, cv2.CC_STAT_TOP] + stats[:, cv2.CC_STAT_HEIGHT] > face[0].max()
-    speck = (stats[:, cv2.CC_STAT_AREA] < HOLE * cloth.size) & ~low
+    speck = (stats[:, cv2.CC_STAT_AREA] < SPECK * cloth.size) & ~low
     return np.where(cloth & beside & ((rows < y) | speck[parts]), LABEL["hair"], parsing).astype(np.uint8)
