@@ -27,7 +27,7 @@ def scene() -> dict[str, torch.Tensor]:
 
 
 def test_fine_print_comes_back_in_the_light_of_the_result(scene):
-    finished, share = lay_cloth(**scene)
+    finished, share, _ = lay_cloth(**scene)
     assert finished.shape == scene["result"].shape
     middle = finished[0, 0, 96:160, 96:160]
     truth = torch.nn.functional.interpolate(scene["cloth"][..., 128:384, 128:384], size=(256, 256), mode="area")
@@ -48,7 +48,7 @@ def test_the_outline_is_clear_where_the_networks_are_not(scene):
 
 def test_cloth_goes_on_beyond_its_outline(scene):
     """So that the blend along the outline holds nothing but cloth and what lies beneath."""
-    lit, share = lay_cloth(**scene)
+    lit, share, _ = lay_cloth(**scene)
     edge = (share > 0.05) & (share < 0.5)
     truth = torch.nn.functional.interpolate(scene["cloth"][..., 128:384, 128:384], size=(256, 256), mode="area")
     correlation = np.corrcoef(lit[:, :1][edge], truth[:, :1][edge])[0, 1]
@@ -59,8 +59,8 @@ def test_the_outline_is_fitted_to_what_was_worn_if_close(scene):
     """A square was worn, a little wider than the disc that was guessed; it reaches far up, and nothing does there."""
     worn = torch.zeros(1, 1, 64, 64, dtype=torch.bool)
     worn[..., 0:60, 31:53] = True
-    _, guessed = lay_cloth(**scene)
-    _, fitted = lay_cloth(**scene, worn=worn)
+    _, guessed, _ = lay_cloth(**scene)
+    _, fitted, _ = lay_cloth(**scene, worn=worn)
     gained = (fitted > 0.5) & (guessed < 0.5)
     assert gained[0, 0, 128, 207]  # beside the disc, within the square
     assert not gained[0, 0, 128, 216:].any()  # beside the square
@@ -108,10 +108,10 @@ def test_a_seam_beside_a_jagged_edge_is_continued_without_jumps():
 def test_waves_of_positions_do_not_bend_the_print_and_nonsense_beside_the_cloth_does_not_reach_it(scene):
     """The edge of the cloth stays where it is: an average with what is inside alone would draw it inwards."""
     position, logit = (enlarge(scene[name], 256) for name in ("position", "garment_logit"))
-    straight, share = lay_cloth(**{**scene, "position": position, "garment_logit": logit})
+    straight, share, _ = lay_cloth(**{**scene, "position": position, "garment_logit": logit})
     wave = 0.01 * (torch.arange(256) * (2 * torch.pi / 6)).sin().expand(256, 256)
     bent = torch.where(logit < -2, torch.zeros(1), position + torch.stack([wave.T, wave])[None])
-    laid, _ = lay_cloth(**{**scene, "position": bent, "garment_logit": logit})
+    laid, _, _ = lay_cloth(**{**scene, "position": bent, "garment_logit": logit})
     within = (share > 0.5).expand_as(laid)
     as_they_are = (sample_at(scene["cloth"], bent) - sample_at(scene["cloth"], position)).abs()[within].mean()
     assert (laid - straight).abs()[within].mean() < 0.1 * as_they_are

@@ -166,12 +166,14 @@ def test_annotator_shapes_and_gradients(preset):
     output = model(torch.randn(2, 3, 64, 96))
     assert output.heatmaps.shape == (2, 18, 16, 24)
     assert output.parsing.shape == (2, 15, 32, 48)
+    inside = model.find_inside(torch.randn(2, 3, 64, 96))
+    assert inside.shape == (2, 1, 32, 48)
     joints = model.garment_joints(torch.rand(2, 16, 16), torch.rand(2))
     assert joints.shape == (2, 3, 18, 3)
-    sum(answer.square().mean() for answer in (output.heatmaps, output.parsing, joints)).backward()
+    sum(answer.square().mean() for answer in (output.heatmaps, output.parsing, joints, inside)).backward()
     unreached = [name for name, value in model.named_parameters() if value.grad is None]
     assert not unreached
-    assert sum(value.numel() for value in model.parameters()) < 2.6e6, "it is shipped with every checkpoint"
+    assert sum(value.numel() for value in model.parameters()) < 2.7e6, "it is shipped with every checkpoint"
 
 
 def test_annotator_round_trip(tiny, tmp_path):

@@ -449,7 +449,7 @@ def test_a_finished_picture_is_the_photograph_where_nothing_is_hidden(shards, ti
     row, sample = dataset.row(0), dataset[0]
     _, said = Cascade(tiny_pipeline).paint([sample], [0])
     hidden, photo = sample["hidden"], row["before_image"].repeat(2, 0).repeat(2, 1)
-    result = finished(row, hidden, np.full_like(photo, 90), said.picture(0))
+    result = finished(row, hidden, np.full_like(photo, 90), said.picture(0), tiny_pipeline.annotator)
     assert np.array_equal(result[~hidden], photo[~hidden])
     assert (result[hidden] != photo[hidden]).any()
 

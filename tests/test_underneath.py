@@ -9,6 +9,7 @@ from tryon.underneath import uncover
 
 SKIN = (200, 150, 120)
 RED = (220, 20, 20)
+NOWHERE = np.zeros((256, 256), np.float32)
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def scene() -> tuple[np.ndarray, np.ndarray]:
 def test_the_wall_goes_on_where_the_garment_was(scene):
     photo, parsing = scene
     gone = parsing == LABEL["upper"]
-    result = uncover(photo, parsing, gone, np.zeros((256, 256), np.float32), photo)
+    result = uncover(photo, parsing, gone, NOWHERE, photo, NOWHERE)
     assert np.array_equal(result[~gone], photo[~gone])
     assert (result[gone].astype(int) - RED)[:, 0].max() < -60, "no red is left"
     near = result[40:200, 90:94].astype(int)
@@ -40,7 +41,7 @@ def test_bared_skin_has_the_colour_of_the_skin_that_is_seen(scene):
     skin = np.zeros((256, 256), np.float32)
     skin[60:120, 140:160] = 1
     painted = np.full_like(photo, 20)  # the networks' own colours count for nothing
-    result = uncover(photo, parsing, gone, skin, painted)
+    result = uncover(photo, parsing, gone, skin, painted, NOWHERE)
     assert np.abs(result[65:115, 142:158].astype(int) - SKIN).max() < 6
     assert np.abs(result[65:115, 100:130].astype(int) - SKIN).mean() > 30
 
@@ -54,7 +55,7 @@ def test_an_arm_is_as_wide_as_the_wrist_it_ends_at_and_has_a_clear_edge():
     skin = np.zeros((256, 256), np.float32)
     skin[40:160, 106:150] = 0.4
     skin[40:160, 116:140] = 0.6  # as likely as not, and two pixels wider than the wrist on both sides
-    result = uncover(photo, parsing, gone, skin, np.full_like(photo, 100))
+    result = uncover(photo, parsing, gone, skin, np.full_like(photo, 100), NOWHERE)
     bare = np.abs(result.astype(int) - SKIN).max(-1) < 30
     assert bare[60:150, 117:139].all(), "what is more likely than not is skin and no mist"
     assert not bare[60:150, 106:115].any()
@@ -70,7 +71,7 @@ def test_the_networks_shade_the_skin(scene):
     skin = gone.astype(np.float32)
     painted = np.full_like(photo, 100)
     painted[:, 125:] = 130
-    result = uncover(photo, parsing, gone, skin, painted).mean(-1)
+    result = uncover(photo, parsing, gone, skin, painted, NOWHERE).mean(-1)
     assert result[100, 129:134].mean() > 1.1 * result[100, 116:121].mean()
 
 
@@ -82,7 +83,8 @@ def test_no_seam_parts_bared_skin_from_the_skin_that_is_kept():
     painted = np.full_like(photo, 160)
     painted[148:] = 80  # the networks see a shadow that the hand in the photograph has not
     painted[60:80] = 80  # and one on the arm
-    result = uncover(photo, parsing, gone, gone.astype(np.float32), painted).astype(int)[:, 124:132].mean((1, 2))
+    result = uncover(photo, parsing, gone, gone.astype(np.float32), painted, NOWHERE)
+    result = result.astype(int)[:, 124:132].mean((1, 2))
     assert abs(result[156:159] - result[161:164]).max() < 12
     assert result[65:75].mean() < 0.9 * result[100:120].mean(), "far from the hand theirs is all there is"
 
@@ -92,10 +94,10 @@ def test_nobody_to_take_the_colour_from(scene):
     photo, parsing = scene
     parsing = np.where(parsing == LABEL["left_arm"], LABEL["upper"], parsing)
     gone = parsing == LABEL["upper"]
-    result = uncover(photo, parsing, gone, np.ones((256, 256), np.float32), photo)
+    result = uncover(photo, parsing, gone, np.ones((256, 256), np.float32), photo, NOWHERE)
     assert result[gone][:, 0].max() < 120
     everything = np.ones((256, 256), bool)
-    assert np.array_equal(uncover(photo, parsing, everything, np.zeros((256, 256), np.float32), photo), photo)
+    assert np.array_equal(uncover(photo, parsing, everything, NOWHERE, photo, NOWHERE), photo)
 
 
 def test_all_of_the_garment_is_taken_off_and_nothing_that_must_stay(scene):
@@ -122,5 +124,6 @@ def test_an_arm_beside_the_garment_stays_an_arm(scene):
     wall, arm = gone[150, 160:180].sum(), gone[300, 320:340].sum()
     assert 0 < arm < wall
     assert np.array_equal(gone[150, 140:180], np.r_[np.zeros(40 - wall, bool), np.ones(wall, bool)])
-    result = uncover(photo, parsing, gone, np.zeros((512, 512), np.float32), np.full_like(photo, 100))
+    nowhere = np.zeros((512, 512), np.float32)
+    result = uncover(photo, parsing, gone, nowhere, np.full_like(photo, 100), nowhere)
     assert np.abs(result[280:400, 322:360].astype(int) - SKIN).max() < 25, "no wall on the arm"

@@ -20,6 +20,8 @@ MAX_LIGHT = 2.5  # factor on the cloth's brightness, or its inverse
 EDGE_SHARPNESS = 5.0  # factor on the logit of the outline, which is soft where a small network is unsure
 OUTLINE_SCALE = 0.008  # of the picture: standard deviation of a blur; finer waves of an outline are guesses
 POSITION_SCALE = 0.012  # of the picture: finer waves of the positions are guesses, and small print would show them
+INSIDE_SCALE = 0.004  # of the picture: finer jags at the edge of a garment's inside are pixels of its mask
+INSIDE_SHARPNESS = 3.0  # factor on how far such an edge is from one half
 FITTING = 0.025  # of the picture: how far the old garment's outline may be from where the new one's was guessed
 
 
@@ -29,7 +31,8 @@ def lay_cloth(
     position: torch.Tensor,
     garment_logit: torch.Tensor,
     worn: torch.Tensor | None = None,
-) -> tuple[torch.Tensor, torch.Tensor]:
+    inside: torch.Tensor | None = None,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """The garment's own picture as it lies on the person, in the light of a result.
 
     Args:
@@ -39,16 +42,22 @@ def lay_cloth(
         garment_logit: (N, 1, h, w): logit of the share of garment in each pixel.
         worn: (N, 1, h, w) bool: the garment that is taken off. Its outline is the body's and was seen, while that of
             the new one was guessed, so the new one is taken out to it where the two are close.
+        inside: (N, 1, T, T) in [0, 1], of `cloth`: where the garment shows its inside, which covers nothing.
 
     Returns:
         cloth: (N, 3, S, S) float32 in [-1, 1], continued beyond the garment's outline.
         share: (N, 1, S, S) float32 in [0, 1], how much of each pixel it covers.
+        mistaken: (N, 1, S, S) float32 in [0, 1], how much of each pixel the networks took the inside for: what is seen
+            there on a wearer is what it lies behind.
     """
     size = result.shape[-1]
     result, position, logit = result.float(), position.float(), garment_logit.float()
-    lit = sample_at(cloth, enlarge(_steadied(position, (logit + 1).sigmoid()), size))
+    position = enlarge(_steadied(position, (logit + 1).sigmoid()), size)
+    share = outline(logit if worn is None else _fitted(logit, worn), size)
+    mistaken = torch.zeros_like(share) if inside is None else share * _with_clear_edge(sample_at(inside, position))
+    lit = sample_at(cloth, position)
     lit = ((lit + 1) * _light(result, lit, logit.sigmoid()) - 1).clamp(-1, 1)
-    return lit, outline(logit if worn is None else _fitted(logit, worn), size)
+    return lit, share - mistaken, mistaken
 
 
 def _steadied(position: torch.Tensor, cloth: torch.Tensor) -> torch.Tensor:
@@ -71,6 +80,11 @@ def _steadied(position: torch.Tensor, cloth: torch.Tensor) -> torch.Tensor:
 def outline(logit: torch.Tensor, size: int) -> torch.Tensor:
     """(N, 1, h, w) logit of a share -> (N, 1, size, size) share in [0, 1] with a clear outline."""
     return (EDGE_SHARPNESS * enlarge(_blurred(logit, OUTLINE_SCALE), size)).sigmoid()
+
+
+def _with_clear_edge(mask: torch.Tensor) -> torch.Tensor:
+    """(N, 1, S, S) in [0, 1] -> the same with a smooth edge that is a few pixels wide: looked-up ones are jagged."""
+    return (0.5 + INSIDE_SHARPNESS * (_blurred(mask, INSIDE_SCALE) - 0.5)).clamp(0, 1)
 
 
 def _fitted(logit: torch.Tensor, worn: torch.Tensor) -> torch.Tensor:

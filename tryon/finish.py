@@ -24,6 +24,7 @@ def dress(
     cloth: torch.Tensor,
     category: str,
     opened: np.ndarray | None = None,
+    inside: torch.Tensor | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Put a garment on a photograph.
 
@@ -36,6 +37,7 @@ def dress(
         cloth: (1, 3, T, T) in [-1, 1], the garment picture, cloth up to its edges.
         category: of the garment, one of `tryon.conditions.CATEGORIES`.
         opened: (s, s) bool: what is to be replaced whatever it shows; None is nothing.
+        inside: (1, 1, T, T) in [0, 1]: where the garment picture shows the inside of the garment; None is nowhere.
 
     Returns:
         (S, S, 3) uint8 RGB, and (S, S) float32 in [0, 1]: how much of it is to show over the photograph; 0 outside of
@@ -45,9 +47,9 @@ def dress(
     opened = np.zeros_like(hidden) if opened is None else opened
     painted = match_tone(painted, photo, hidden)
     worn = torch.from_numpy(label_mask(parsing, TAKEN_OFF[category]))[None, None]
-    lit, share = lay_cloth(to_tensor(painted), cloth, said.position, said.garment_logit, worn)
-    share = share[0, 0].numpy()
+    lit, share, mistaken = lay_cloth(to_tensor(painted), cloth, said.position, said.garment_logit, worn, inside)
+    share, mistaken = share[0, 0].numpy(), mistaken[0, 0].numpy()
     gone = taken_off(parsing, hidden, opened, category, size)
-    beneath = uncover(photo, parsing, gone, outline(said.skin_logit, size)[0, 0].numpy(), painted)
+    beneath = uncover(photo, parsing, gone, outline(said.skin_logit, size)[0, 0].numpy(), painted, mistaken)
     mixed = beneath + share[..., None] * (to_images(lit)[0].astype(np.float32) - beneath)
     return np.rint(mixed).astype(np.uint8), changed_region(gone, hidden, share)

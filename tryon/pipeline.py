@@ -135,7 +135,8 @@ class TryOnPipeline(TryOnCall, DiffusionPipeline):
                 square, changed = self._as_painted(p, photo, square)
             else:
                 said = painted.said.picture(i)
-                square, changed = dress(photo, p.person_parsing, p.hidden, square, said, p.cloth, p.category, p.opened)
+                worn = (photo, p.person_parsing, p.hidden, square, said, p.cloth, p.category, p.opened, p.inside)
+                square, changed = dress(*worn)
             results.append(p.frame.paste(person, square, changed, np.asarray(p.region) > 0))
         return results
 

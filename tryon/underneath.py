@@ -17,6 +17,7 @@ SKIN_EDGE = 0.002  # of the square: standard deviation of the soft edge of bare 
 SKIN_JOIN = 0.015  # of the square: how far from skin that is kept bared skin is fitted to its outline
 SKIN_SIDE = 256  # pixels at which colours of skin are spread; they are smooth
 SHADING_SCALE = 0.012  # of the square: finer shading is not the networks' to give
+SHADING_REACH = 0.05  # of the square: what is brighter than skin this far around is shaded less
 SHADING = (0.75, 1.25)  # factors of brightness that the networks may give to skin
 
 
@@ -26,6 +27,7 @@ def uncover(
     gone: np.ndarray,
     skin: np.ndarray,
     painted: np.ndarray,
+    mistaken: np.ndarray,
 ) -> np.ndarray:
     """The photograph without what is taken off.
 
@@ -36,6 +38,7 @@ def uncover(
         skin: (S, S) float32 in [0, 1]: how likely each of them shows bare skin instead.
         painted: (S, S, 3) uint8 RGB, the networks' picture: the skin's shading is taken from it, and all where there is
             nothing to continue.
+        mistaken: (S, S) float32 in [0, 1]: where the networks painted the inside of a garment; there is skin too.
 
     Returns:
         (S, S, 3) uint8 RGB, equal to `photo` where nothing is gone.
@@ -47,11 +50,11 @@ def uncover(
     free = ~gone & ~around
     continued = continue_picture(photo, free, gone) if free.any() else painted.astype(np.float32)
     # Skin that is only replaced because outlines may be off is skin still.
-    share = np.where(seen, np.float32(1), _shape_of_skin(skin, bare, ~seen & ~gone))
+    share = np.where(seen, np.float32(1), _shape_of_skin(np.maximum(skin, mistaken), bare, ~seen & ~gone))
     share = cv2.GaussianBlur(share, (0, 0), SKIN_EDGE * len(photo))
     share = np.where(gone, share, 0).astype(np.float32)[..., None]
     if share.max() > 0.05 and bare.any():
-        continued = continued + share * (_skin(photo, bare, painted, share) - continued)
+        continued = continued + share * (_skin(photo, bare, painted, share, mistaken) - continued)
     return np.where(gone[..., None], np.clip(np.rint(continued), 0, 255), photo).astype(np.uint8)
 
 
@@ -80,8 +83,10 @@ def _shape_of_skin(skin: np.ndarray, kept_skin: np.ndarray, kept_rest: np.ndarra
     return (depth > 2 * reach * too_wide).astype(np.float32)
 
 
-def _skin(photo: np.ndarray, bare: np.ndarray, painted: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """(S, S, 3) float32: colours of the person's own skin, shaded as the networks painted it."""
+def _skin(
+    photo: np.ndarray, bare: np.ndarray, painted: np.ndarray, share: np.ndarray, mistaken: np.ndarray
+) -> np.ndarray:
+    """(S, S, 3) float32: colours of the person's own skin, shaded as the networks painted it where it is no cloth."""
     size, small = len(photo), (SKIN_SIDE, SKIN_SIDE)
     inner = cv2.erode(bare.astype(np.uint8), disc(MARGIN * size))  # outlines are half something else
     seen = cv2.resize((inner if inner.any() else bare).astype(np.float32), small, interpolation=cv2.INTER_AREA)
@@ -93,8 +98,10 @@ def _skin(photo: np.ndarray, bare: np.ndarray, painted: np.ndarray, share: np.nd
     there = cv2.resize(share[..., 0], small, interpolation=cv2.INTER_AREA)
     # The patches in which the networks see would show as a weave.
     light = cv2.GaussianBlur(shown.mean(-1), (0, 0), SHADING_SCALE * SKIN_SIDE)[..., None] + 8
-    shading = light / np.maximum(weighted_blur(light, there, 0.05 * SKIN_SIDE), 1)
-    lit = tone * np.clip(shading, *SHADING)
+    shading = np.clip(light / np.maximum(weighted_blur(light, there, SHADING_REACH * SKIN_SIDE), 1), *SHADING)
+    cloth = cv2.resize(mistaken, small, interpolation=cv2.INTER_AREA)
+    told = np.clip(1 - 3 * cv2.GaussianBlur(cloth, (0, 0), SHADING_REACH * SKIN_SIDE), 0, 1)[..., None]
+    lit = tone * (1 + told * (shading - 1))
     # Next to skin that is kept, the photograph knows the light better than the networks: no seam across a neck.
     lit = lit + near * weighted_blur(colours - lit, seen, SKIN_REACH[0] * SKIN_SIDE)
     return cv2.resize(lit, (size, size), interpolation=cv2.INTER_CUBIC)

@@ -1,6 +1,7 @@
 """The annotator: one small trunk that finds keypoints and labels every pixel of a person or a garment.
 
-The joints of a garment laid out it tells from the outline (`garment_joints`), for nothing else shows them.
+The joints of a garment laid out it tells from the outline (`garment_joints`), for nothing else shows them; where such a
+garment shows its inside it tells from what the trunk sees of it (`garment_inside`).
 """
 
 from dataclasses import dataclass
@@ -12,7 +13,9 @@ from diffusers.models.modeling_utils import ModelMixin
 from diffusers.utils import BaseOutput
 from torch import nn
 
+from tryon.models.garment_inside import GarmentInside
 from tryon.models.garment_joints import GarmentJoints
+from tryon.models.layers import ConvBlock
 
 PRESETS = {
     "small": {"block_out_channels": (64, 128, 128, 128), "layers_per_block": (1, 1, 1, 2)},
@@ -32,22 +35,6 @@ class AnnotatorOutput(BaseOutput):
 
     heatmaps: torch.Tensor
     parsing: torch.Tensor
-
-
-class Block(nn.Module):
-    """Residual pair of 3x3 convolutions; one normalisation, as it costs as much as half a convolution on a CPU."""
-
-    def __init__(self, channels: int, groups: int) -> None:
-        super().__init__()
-        self.norm = nn.GroupNorm(groups, channels)
-        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
-        nn.init.zeros_(self.conv2.weight)
-
-    def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
-        """(N, C, H, W) -> (N, C, H, W)."""
-        residual = self.conv1(F.relu(self.norm(hidden_states)))
-        return hidden_states + self.conv2(F.relu(residual))
 
 
 class Attention(nn.Module):
@@ -98,15 +85,16 @@ class Annotator(ModelMixin, ConfigMixin):
         for level, (width, layers) in enumerate(zip(widths, layers_per_block, strict=True)):
             before = widths[max(level - 1, 0)]
             enter = [nn.Conv2d(before, width, 3, stride=2, padding=1)] if level else []
-            self.down.append(nn.Sequential(*enter, *[Block(width, groups) for _ in range(layers)]))
+            self.down.append(nn.Sequential(*enter, *[ConvBlock(width, groups) for _ in range(layers)]))
             if level:
-                blocks = [Block(before, groups) for _ in range(layers_per_block[level - 1])]
+                blocks = [ConvBlock(before, groups) for _ in range(layers_per_block[level - 1])]
                 self.up.append(nn.ModuleList([nn.Conv2d(width, before, 1), nn.Sequential(*blocks)]))
         self.middle = Attention(widths[-1], groups)
         self.norm_out = nn.GroupNorm(groups, widths[0])
         self.heatmap_head = nn.Conv2d(widths[0], num_keypoints, 1)
         self.parsing_head = nn.Conv2d(widths[0], 4 * num_labels, 3, padding=1)
         self.garment_joints = GarmentJoints()
+        self.garment_inside = GarmentInside(widths, groups)
         nn.init.constant_(self.heatmap_head.bias, -5.0)  # a joint is in few cells: start from that prior
 
     def forward(self, sample: torch.Tensor) -> AnnotatorOutput:
@@ -118,15 +106,36 @@ class Annotator(ModelMixin, ConfigMixin):
         Returns:
             `AnnotatorOutput`.
         """
-        *skips, hidden_states = self._encode(sample)
-        for narrow, blocks in reversed(self.up):
-            hidden_states = F.interpolate(narrow(hidden_states), scale_factor=2.0, mode="nearest")
-            hidden_states = blocks(hidden_states + skips.pop())
-        hidden_states = F.relu(self.norm_out(hidden_states))
+        hidden_states = F.relu(self.norm_out(self.features(sample)[0]))
         return AnnotatorOutput(
             heatmaps=self.heatmap_head(hidden_states),
             parsing=F.pixel_shuffle(self.parsing_head(hidden_states), 2),
         )
+
+    def find_inside(self, sample: torch.Tensor) -> torch.Tensor:
+        """Where garments that nobody wears show their inside.
+
+        Args:
+            sample: as in `forward`, of garments cut out on grey.
+
+        Returns:
+            (N, 1, H / 2, W / 2): logit of the share of inside in each cell.
+        """
+        return self.garment_inside(sample, self.features(sample))
+
+    def features(self, sample: torch.Tensor) -> list[torch.Tensor]:
+        """What the trunk sees, (N, C, H / 4, W / 4) and on, finest first: all levels on the way up.
+
+        Args:
+            sample: as in `forward`.
+        """
+        *skips, hidden_states = self._encode(sample)
+        levels = [hidden_states]
+        for narrow, blocks in reversed(self.up):
+            hidden_states = F.interpolate(narrow(hidden_states), scale_factor=2.0, mode="nearest")
+            hidden_states = blocks(hidden_states + skips.pop())
+            levels.append(hidden_states)
+        return levels[::-1]
 
     def describe(self, sample: torch.Tensor) -> torch.Tensor:
         """What the trunk makes of whole pictures, to compare sets of them: means of all levels on the way down.

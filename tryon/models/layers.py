@@ -1,4 +1,4 @@
-"""Building blocks of the cascade's networks: FiLM residual block, attention, time and pose embedding."""
+"""Building blocks of the networks: residual blocks, attention, time and pose embedding."""
 
 import math
 
@@ -13,6 +13,22 @@ def group_norm(channels: int) -> nn.GroupNorm:
     while channels % groups:
         groups -= 1
     return nn.GroupNorm(groups, channels)
+
+
+class ConvBlock(nn.Module):
+    """Residual pair of 3x3 convolutions; one normalisation, as it costs as much as half a convolution on a CPU."""
+
+    def __init__(self, channels: int, groups: int) -> None:
+        super().__init__()
+        self.norm = nn.GroupNorm(groups, channels)
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        nn.init.zeros_(self.conv2.weight)
+
+    def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        """(N, C, H, W) -> (N, C, H, W)."""
+        residual = self.conv1(F.relu(self.norm(hidden_states)))
+        return hidden_states + self.conv2(F.relu(residual))
 
 
 class ScalarEmbedding(nn.Module):

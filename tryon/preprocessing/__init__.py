@@ -13,6 +13,7 @@ from tryon.preprocessing.agnostic import (
     HIDDEN_VALUE,
     cut_out_garment,
     frame_garment,
+    frame_mask,
     make_agnostic,
     split_dress,
     spread_cloth,
@@ -34,6 +35,8 @@ class Prepared:
     Attributes:
         conditions: batch of 1, pictures of side S.
         cloth: (1, 3, 1024, 1024) in [-1, 1]: the garment as in the conditions, but large, and cloth up to the edges.
+        inside: (1, 1, 1024, 1024) in [0, 1], of `cloth`: where the garment shows the inside of its back, which nobody
+            sees when it is worn; None if it does not.
         hidden: (S, S) bool: what the networks repaint.
         opened: (S, S) bool: the part of it that only a mask drawn by hand hides, to be replaced whatever it shows.
         region: the same as `hidden` over the whole photograph: picture of mode L and of the photograph's size, 255
@@ -47,6 +50,7 @@ class Prepared:
 
     conditions: Conditions
     cloth: torch.Tensor
+    inside: torch.Tensor | None
     hidden: np.ndarray
     opened: np.ndarray
     region: Image.Image
@@ -133,6 +137,7 @@ class Preprocessor:
         return Prepared(
             conditions=conditions,
             cloth=to_tensor(_large_cloth(garment, garment_image)),
+            inside=_large_inside(garment),
             hidden=hidden,
             opened=opened,
             region=Image.fromarray(region.astype(np.uint8) * 255),
@@ -147,5 +152,18 @@ class Preprocessor:
 def _large_cloth(garment: Garment, photograph: Image.Image) -> np.ndarray:
     """(DETAIL_SIDE, DETAIL_SIDE, 3) uint8: what `frame_garment` shows, from the photograph's own pixels."""
     picture = garment.frame.crop(photograph, DETAIL_SIDE, FILL)
-    parsing = cv2.resize(garment.parsing, (DETAIL_SIDE, DETAIL_SIDE), interpolation=cv2.INTER_NEAREST)
-    return spread_cloth(picture, parsing, garment.category, DETAIL_SIDE)
+    parsing, inside = _large(garment.parsing), None
+    if garment.inside is not None:
+        inside = _large(garment.inside.astype(np.uint8)) > 0
+    return spread_cloth(picture, parsing, garment.category, DETAIL_SIDE, inside)
+
+
+def _large_inside(garment: Garment) -> torch.Tensor | None:
+    """(1, 1, DETAIL_SIDE, DETAIL_SIDE) in [0, 1]: where `_large_cloth` has the garment's inside."""
+    if garment.inside is None:
+        return None
+    return torch.from_numpy(frame_mask(garment.inside, garment.parsing, garment.category, DETAIL_SIDE))[None, None]
+
+
+def _large(mask: np.ndarray) -> np.ndarray:
+    return cv2.resize(mask, (DETAIL_SIDE, DETAIL_SIDE), interpolation=cv2.INTER_NEAREST)

@@ -201,7 +201,9 @@ def cut_out_garment(image: np.ndarray, parsing: np.ndarray, category: str) -> np
     return np.where((parsing == LABEL[category])[..., None], image, np.uint8(255))
 
 
-def spread_cloth(image: np.ndarray, parsing: np.ndarray, category: str, size: int) -> np.ndarray:
+def spread_cloth(
+    image: np.ndarray, parsing: np.ndarray, category: str, size: int, inside: np.ndarray | None = None
+) -> np.ndarray:
     """What `frame_garment` shows, the garment continued beyond its outline as its own mirror image.
 
     A look-up a little beside the outline then still finds cloth, and none of what lies around or before it.
@@ -211,6 +213,7 @@ def spread_cloth(image: np.ndarray, parsing: np.ndarray, category: str, size: in
         parsing: (S, S) uint8 labels of it.
         category: label of the garment.
         size: side of the result in pixels.
+        inside: (S, S) bool: where the inside of the garment is seen, which no look-up is to find; None is nowhere.
 
     Returns:
         (size, size, 3) uint8 RGB.
@@ -222,10 +225,30 @@ def spread_cloth(image: np.ndarray, parsing: np.ndarray, category: str, size: in
     # Pixels of the outline are half background, in JPEGs also the ones beside them, and outlines are never quite right.
     reach = max(1, image.shape[0] // 96)
     cloth = (parsing == LABEL[category]).astype(np.uint8)
+    if inside is not None and not inside[cloth > 0].all():
+        cloth[inside] = 0
     inner = cv2.erode(cloth, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1,) * 2))
     inner = (inner if inner.any() else cloth) > 0
     spread = np.rint(continue_picture(image, inner, ~inner)).astype(np.uint8)
     return _framed(spread, window, size, cv2.BORDER_REPLICATE)
+
+
+def frame_mask(mask: np.ndarray, parsing: np.ndarray, category: str, size: int) -> np.ndarray:
+    """A mask of a garment's picture as `frame_garment` shows the picture.
+
+    Args:
+        mask: (S, S) bool; at the edges of the picture it goes on as it is there.
+        parsing: (S, S) uint8 labels of the picture.
+        category: label of the garment.
+        size: side of the result in pixels.
+
+    Returns:
+        (size, size) float32 in [0, 1].
+
+    Raises:
+        ValueError: no pixel bears the label.
+    """
+    return _framed(mask.astype(np.float32), _window(parsing, category), size, cv2.BORDER_REPLICATE)
 
 
 def frame_garment(
@@ -269,7 +292,7 @@ def _window(parsing: np.ndarray, category: str) -> np.ndarray:
 
 
 def _framed(picture: np.ndarray, window: np.ndarray, size: int, border: int) -> np.ndarray:
-    """(size, size, 3) of what lies in a window; beyond the picture it is white, or what OpenCV's border mode says."""
+    """(size, size, ...) of what lies in a window; beyond the picture it is white, or what OpenCV's border mode says."""
     left, top, side = window
     scale = size / side
     # Shrinking needs a filter over the area; warpAffine has none, so blur by the factor first.

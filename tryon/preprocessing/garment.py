@@ -10,6 +10,7 @@ from PIL import Image
 from tryon.conditions import CATEGORIES
 from tryon.images import Frame, InputError
 from tryon.preprocessing.annotation import INPUT_SIDE, Annotation, annotate, beside_garment, main_figure
+from tryon.preprocessing.garment_inside import inside_at_neck
 from tryon.preprocessing.garment_kind import category_votes, likely_category
 from tryon.preprocessing.parsing import GARMENTS, LABEL, HumanParser, label_mask
 from tryon.preprocessing.person import FILL, border_colour, is_person, read_person
@@ -44,6 +45,7 @@ class Garment:
         worn: whether somebody wears it.
         warnings: sentences for the user about doubtful findings.
         frame: the square, in pixels of the photograph.
+        inside: (S, S) bool: where a garment laid out shows the inside of its back at the neck; None if it does not.
         votes: (3,) mean probability that the annotator gives each of `CATEGORIES` in a garment laid out, else None.
     """
 
@@ -54,6 +56,7 @@ class Garment:
     worn: bool
     warnings: tuple[str, ...]
     frame: Frame
+    inside: np.ndarray | None = None
     votes: np.ndarray | None = None
 
 
@@ -168,7 +171,9 @@ def _laid_out(annotator: torch.nn.Module, image: Image.Image, category: str) -> 
         warnings.append("The outline of the garment is not certain; a plainer background would help.")
     parsing = np.where(outline, np.uint8(LABEL[category]), np.uint8(0))
     pose = joints_of_outline(annotator, outline, category)
-    return Garment(picture, parsing, pose, category, False, tuple(warnings), frame, votes)
+    inside = inside_at_neck(annotator, picture, outline) if category != "lower" else None
+    inside = inside if inside is not None and inside.any() else None
+    return Garment(picture, parsing, pose, category, False, tuple(warnings), frame, inside, votes)
 
 
 def edge_along(picture: np.ndarray, outline: np.ndarray, photographed: np.ndarray) -> float:

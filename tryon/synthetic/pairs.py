@@ -92,6 +92,25 @@ class RenderedPair:
 
 
 @dataclass(frozen=True)
+class RenderedProduct:
+    """A garment alone; S is the side of the picture.
+
+    Attributes:
+        image: (S, S, 3) uint8.
+        parsing: (S, S) uint8, labels of `image`.
+        pose: (18, 3) float32, OpenPose-18 joints in it.
+        inside: (S, S) bool, where it shows the inside of its cloth.
+        category: index into `CATEGORIES`.
+    """
+
+    image: np.ndarray
+    parsing: np.ndarray
+    pose: np.ndarray
+    inside: np.ndarray
+    category: int
+
+
+@dataclass(frozen=True)
 class _Look:
     """What garments of a pair are made of."""
 
@@ -165,11 +184,7 @@ class PairStream:
 
     def draw(self) -> RenderedPair:
         """Render the next pair."""
-        index = int(self._rng.integers(_SCENES))
-        scene = self._scenes[index]
-        if scene is None or scene.uses >= self.reuse:
-            scene = self._scenes[index] = self._new_scene()
-        scene.uses += 1
+        scene = self._next_scene()
         look = self._look(scene.garment)
         calm = self._look(calm=True)  # of whatever else is worn
         looks = {scene.slot: look, scene.other_slot: calm}
@@ -199,6 +214,23 @@ class PairStream:
             kind=KINDS_OF_PICTURE.index(scene.kind),
             pattern=list(PATTERNS).index(look.pattern),
         )
+
+    def draw_product(self) -> RenderedProduct:
+        """Render the next picture of a garment alone; pairs that are drawn later are not those of `draw` alone."""
+        scene = self._next_scene()
+        shot = self._photograph_alone(scene, self._look(scene.garment))
+        picture = shot.picture
+        return RenderedProduct(
+            picture.image, picture.parsing, shot.pose, shot.inside(), CATEGORIES.index(scene.category)
+        )
+
+    def _next_scene(self) -> _Scene:
+        index = int(self._rng.integers(_SCENES))
+        scene = self._scenes[index]
+        if scene is None or scene.uses >= self.reuse:
+            scene = self._scenes[index] = self._new_scene()
+        scene.uses += 1
+        return scene
 
     def _dressed(self, scene: _Scene, role: str) -> Dressed:
         if role not in scene.dressed:

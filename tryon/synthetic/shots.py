@@ -38,6 +38,16 @@ class Shot:
     pose: np.ndarray
     garment: Surface
 
+    def inside(self) -> np.ndarray:
+        """Where the garment shows the inside of its cloth, (S, S) bool: triangles that are seen from behind."""
+        picture = self.picture
+        surface = picture.surface_names.index(self.garment.name)
+        first, end = picture.first_triangle[surface : surface + 2]
+        a, b, c = (picture.camera.project(self.garment.vertices)[self.garment.triangles[:, k]] for k in range(3))
+        behind = np.zeros(picture.first_triangle[-1] + 1, bool)  # the last is what -1 shows: nothing
+        behind[first:end] = (b - a)[:, 0] * (c - a)[:, 1] > (b - a)[:, 1] * (c - a)[:, 0]
+        return behind[picture.seen.triangle]
+
 
 def _pose_in_frame(joints: np.ndarray, camera: Camera, face: bool = True) -> np.ndarray:
     """(18, 3) float32: x, y, confidence; joints outside the frame are zeros."""

@@ -11,13 +11,15 @@ import cv2
 import numpy as np
 import torch
 
-from tryon.conditions import CATEGORIES
+from tryon.conditions import CATEGORIES, KINDS_OF_PICTURE
 from tryon.finish import dress
 from tryon.images import to_images, to_tensor
 from tryon.models.parallel_unet import ParallelUNetOutput
 from tryon.models.warp_then_blend import load_parallel_network
 from tryon.pipeline import TryOnPipeline
-from tryon.preprocessing.agnostic import spread_cloth
+from tryon.preprocessing.agnostic import frame_mask, spread_cloth
+from tryon.preprocessing.garment_inside import inside_at_neck
+from tryon.preprocessing.parsing import LABEL
 from tryon.training.data import collate
 
 PARALLEL_STAGES = ("base", "sr256")
@@ -64,7 +66,11 @@ class Cascade:
 
 
 def finished(
-    row: dict[str, np.ndarray], hidden: np.ndarray, painted: np.ndarray, said: ParallelUNetOutput
+    row: dict[str, np.ndarray],
+    hidden: np.ndarray,
+    painted: np.ndarray,
+    said: ParallelUNetOutput,
+    annotator: torch.nn.Module,
 ) -> np.ndarray:
     """A stage's picture as a visitor gets it, in the photograph and with the garment's own pixels.
 
@@ -73,6 +79,7 @@ def finished(
         hidden: (s, s) bool, of its sample.
         painted: (S, S, 3) uint8.
         said: what the network said of it, batch of 1, on the CPU.
+        annotator: looks for the inside of a garment that nobody wears.
 
     Returns:
         (S, S, 3) uint8; `painted` if the network does not tell where the garment is.
@@ -85,8 +92,13 @@ def finished(
     parsing, hidden = (
         cv2.resize(mask, (side, side), interpolation=cv2.INTER_NEAREST) for mask in (parsing, hidden.astype(np.uint8))
     )
-    cloth = spread_cloth(row["garment_image"], row["garment_parsing"], category, side)
-    square, shown = dress(photo, parsing, hidden > 0, painted, said, to_tensor(cloth), category)
+    garment, outline = row["garment_image"], row["garment_parsing"]
+    inside = np.zeros(outline.shape, bool)
+    if category != "lower" and row["kind"] != KINDS_OF_PICTURE.index("worn"):
+        inside = inside_at_neck(annotator, garment, outline == LABEL[category])
+    cloth = to_tensor(spread_cloth(garment, outline, category, side, inside))
+    unseen = torch.from_numpy(frame_mask(inside, outline, category, side))[None, None] if inside.any() else None
+    square, shown = dress(photo, parsing, hidden > 0, painted, said, cloth, category, inside=unseen)
     return np.rint(photo + shown[..., None] * (square.astype(np.float32) - photo)).astype(np.uint8)
 
 

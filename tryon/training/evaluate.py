@@ -98,7 +98,7 @@ def evaluate(
             pictures = {**_simple(sample), **{name: _enlarged(result[at][k]) for name, result in painted.items()}}
             row = dataset.row(index)
             if stage == "sr256":
-                pictures[FINISHED] = finished(row, sample["hidden"], pictures[OURS], said[OURS].picture(k))
+                pictures[FINISHED] = finished(row, sample["hidden"], pictures[OURS], said[OURS].picture(k), annotator)
             scores.append(measure(pictures, sample, annotator))
             kinds.append(_kinds(row, sample))
             for name, features in _described(annotator, {"truth": sample["target"], **pictures}).items():
