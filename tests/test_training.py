@@ -266,7 +266,7 @@ def test_a_network_learns_one_batch(shards, stage, preset):
             return float(np.mean([float(objective(network, batch, seed)["loss"]) for seed in range(8)]))
 
     before = score()
-    optimizer = torch.optim.Adam(network.parameters(), 3e-3)
+    optimizer = torch.optim.Adam(network.parameters(), 2e-3)  # at 3e-3 rounding decides
     for seed in range(60):
         objective(network, batch, 100 + seed)["loss"].backward()
         optimizer.step()
