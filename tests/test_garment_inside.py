@@ -64,7 +64,7 @@ def test_where_the_inside_is_can_be_learnt(annotator):
 
 
 def test_the_shipped_annotator_finds_the_neck_of_garments_it_has_not_seen(annotator, products):
-    found = [inside_at_neck(annotator, product.image, outline_of(product)) for product in products]
+    found = [inside_at_neck(annotator, p.image, outline_of(p), CATEGORIES[p.category]) for p in products]
     for product, mask in zip(products, found, strict=True):
         assert not (mask & ~outline_of(product)).any()
     assert np.mean([overlap(mask, p.inside) for p, mask in zip(products, found, strict=True)]) > 0.6
@@ -73,8 +73,8 @@ def test_the_shipped_annotator_finds_the_neck_of_garments_it_has_not_seen(annota
 def test_a_mirrored_garment_has_a_mirrored_inside(annotator, products):
     product = max(products, key=lambda p: p.inside[:128].sum())
     aside = [np.roll(part, 25, axis=1) for part in (product.image, outline_of(product))]
-    found = inside_at_neck(annotator, *aside)
-    mirrored = inside_at_neck(annotator, *(np.ascontiguousarray(part[:, ::-1]) for part in aside))
+    found = inside_at_neck(annotator, *aside, "upper")
+    mirrored = inside_at_neck(annotator, *(np.ascontiguousarray(part[:, ::-1]) for part in aside), "upper")
     assert overlap(mirrored[:, ::-1], found) > 0.7 > 0.5 > overlap(mirrored, found)
 
 

@@ -135,8 +135,9 @@ class TryOnPipeline(TryOnCall, DiffusionPipeline):
                 square, changed = self._as_painted(p, photo, square)
             else:
                 said = painted.said.picture(i)
-                worn = (photo, p.person_parsing, p.hidden, square, said, p.cloth, p.category, p.opened, p.inside)
-                square, changed = dress(*worn)
+                square, changed = dress(
+                    photo, p.person_parsing, p.hidden, square, said, p.cloth, p.category, p.opened, p.inside
+                )
             results.append(p.frame.paste(person, square, changed, np.asarray(p.region) > 0))
         return results
 

@@ -171,8 +171,8 @@ def _laid_out(annotator: torch.nn.Module, image: Image.Image, category: str) -> 
         warnings.append("The outline of the garment is not certain; a plainer background would help.")
     parsing = np.where(outline, np.uint8(LABEL[category]), np.uint8(0))
     pose = joints_of_outline(annotator, outline, category)
-    inside = inside_at_neck(annotator, picture, outline) if category != "lower" else None
-    inside = inside if inside is not None and inside.any() else None
+    inside = inside_at_neck(annotator, picture, outline, category)
+    inside = inside if inside.any() else None
     return Garment(picture, parsing, pose, category, False, tuple(warnings), frame, inside, votes)
 
 

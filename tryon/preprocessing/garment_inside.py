@@ -29,17 +29,22 @@ def cut_out_on_grey(picture: np.ndarray, outline: np.ndarray) -> np.ndarray:
     return np.where(outline[..., None], picture, np.uint8(GREY))
 
 
-def inside_at_neck(annotator: torch.nn.Module, picture: np.ndarray, outline: np.ndarray) -> np.ndarray:
+def inside_at_neck(
+    annotator: torch.nn.Module, picture: np.ndarray, outline: np.ndarray, category: str
+) -> np.ndarray:
     """Find the opening for the neck of a top or a dress that nobody wears.
 
     Args:
         annotator: an `Annotator`.
         picture: (S, S, 3) uint8 RGB.
         outline: (S, S) bool: the garment, not empty.
+        category: of the garment, one of `tryon.conditions.CATEGORIES`; what is worn below has no neck.
 
     Returns:
         (S, S) bool, within the outline: where the inside of the garment's back is seen through it.
     """
+    if category == "lower":
+        return np.zeros_like(outline)
     logit = _logit(annotator, picture, outline)
     said = _openings(logit > 0, outline, logit)
     if not said.any():

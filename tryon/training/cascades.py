@@ -94,8 +94,8 @@ def finished(
     )
     garment, outline = row["garment_image"], row["garment_parsing"]
     inside = np.zeros(outline.shape, bool)
-    if category != "lower" and row["kind"] != KINDS_OF_PICTURE.index("worn"):
-        inside = inside_at_neck(annotator, garment, outline == LABEL[category])
+    if row["kind"] != KINDS_OF_PICTURE.index("worn"):
+        inside = inside_at_neck(annotator, garment, outline == LABEL[category], category)
     cloth = to_tensor(spread_cloth(garment, outline, category, side, inside))
     unseen = torch.from_numpy(frame_mask(inside, outline, category, side))[None, None] if inside.any() else None
     square, shown = dress(photo, parsing, hidden > 0, painted, said, cloth, category, inside=unseen)

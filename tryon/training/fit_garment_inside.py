@@ -163,7 +163,6 @@ def render(task: tuple[str, int, int]) -> list[Example]:
     Args:
         task: split, seed, and number of pictures.
     """
-    cv2.setNumThreads(1)
     split, seed, count = task
     stream, rng = PairStream([seed, 17], INPUT_SIDE, split, reuse=6), np.random.default_rng([seed, 18])
     return [make_example(stream.draw_product(), rng) for _ in range(count)]
@@ -172,7 +171,8 @@ def render(task: tuple[str, int, int]) -> list[Example]:
 def examples(split: str, count: int, workers: int) -> Iterator[list[Example]]:
     """Rendered examples, in the same order whatever the number of workers."""
     tasks = [(split, seed, min(CHUNK, count - first)) for seed, first in enumerate(range(0, count, CHUNK))]
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+    # One process is one core's worth of work: OpenCV's own threads would only crowd the others.
+    with multiprocessing.get_context("spawn").Pool(workers, cv2.setNumThreads, (1,)) as pool:
         yield from pool.imap(render, tasks)
 
 
