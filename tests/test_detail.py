@@ -38,6 +38,18 @@ def test_fine_print_comes_back_in_the_light_of_the_result(scene):
     assert share[0, 0, 5, 5] < 0.01
 
 
+def test_light_is_not_taken_from_what_the_photograph_shows(scene):
+    """A white shirt that hangs over dark trousers must not make their waist pale."""
+    hidden = torch.ones(1, 1, 64, 64, dtype=torch.bool)
+    hidden[..., :28, :] = False
+    true, _, _ = lay_cloth(**scene)
+    scene["result"][..., : 4 * 28, :] = 1
+    naive, careful = (lay_cloth(**scene, hidden=given)[0] for given in (None, hidden))
+    waist = np.s_[0, :, 4 * 28 : 4 * 34, 96:160]
+    errors = [(lit[waist] - true[waist]).abs().mean() for lit in (naive, careful)]
+    assert errors[1] < 0.3 * errors[0]
+
+
 def test_the_outline_is_clear_where_the_networks_are_not(scene):
     given = torch.nn.functional.interpolate(scene["garment_logit"], size=(256, 256), mode="bilinear").sigmoid()
     share = outline(scene["garment_logit"], 256)

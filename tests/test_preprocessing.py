@@ -12,6 +12,7 @@ from PIL import Image
 
 from tryon.conditions import CATEGORIES
 from tryon.images import InputError, read_image, to_images, to_tensor
+from tryon.kept import enlarged
 from tryon.models.annotator import PRESETS, Annotator
 from tryon.preprocessing import Preprocessor
 from tryon.preprocessing.agnostic import TAKEN_OFF, split_dress
@@ -497,8 +498,9 @@ def test_only_what_was_worn_and_what_is_put_on_changes():
     garment[20:70, 20:70] = 1
     hidden = np.zeros((100, 100), bool)
     hidden[:80] = True
-    gone = taken_off(before, hidden, np.zeros_like(hidden), "upper", 200)
-    region = changed_region(gone, hidden, garment)
+    free = enlarged(hidden, 200)
+    gone = taken_off(before, hidden, np.zeros_like(hidden), "upper", free)
+    region = changed_region(gone, free, garment)
     assert region.shape == (200, 200)
     assert (region[50:110, 50:136] == 1).all()  # the old top and the new, wider one
     assert (region[130:136, 50:130] == 1).all()  # the new hem over the trousers

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tryon.kept import enlarged
 from tryon.preprocessing.parsing import LABEL
 from tryon.replaced import taken_off
 from tryon.underneath import uncover
@@ -107,20 +108,20 @@ def test_all_of_the_garment_is_taken_off_and_nothing_that_must_stay(scene):
     hidden[:180] = True
     opened = np.zeros((256, 256), bool)
     opened[20:30, 20:30] = True
-    gone = taken_off(parsing, hidden, opened, "upper", 512)
+    gone = taken_off(parsing, hidden, opened, "upper", enlarged(hidden, 512))
     assert gone.shape == (512, 512)
     assert gone[80:360, 180:320].all()
     assert gone[40:60, 40:60].all()
     assert not gone[360:].any()
     assert not gone[:, 330:].any()
-    assert not taken_off(parsing, hidden, np.zeros_like(opened), "lower", 512).any()
+    assert not taken_off(parsing, hidden, np.zeros_like(opened), "lower", enlarged(hidden, 512)).any()
 
 
 def test_an_arm_beside_the_garment_stays_an_arm(scene):
     """Outlines may be off, so a seam around the garment is replaced too: a wide one of wall, a narrow one of skin."""
     photo, parsing = (np.kron(p, np.ones((2, 2, *[1] * (p.ndim - 2)), np.uint8)) for p in scene)
     nothing = np.zeros((512, 512), bool)
-    gone = taken_off(parsing, ~nothing, nothing, "upper", 512)
+    gone = taken_off(parsing, ~nothing, nothing, "upper", ~nothing)
     wall, arm = gone[150, 160:180].sum(), gone[300, 320:340].sum()
     assert 0 < arm < wall
     assert np.array_equal(gone[150, 140:180], np.r_[np.zeros(40 - wall, bool), np.ones(wall, bool)])

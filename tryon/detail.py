@@ -32,6 +32,7 @@ def lay_cloth(
     garment_logit: torch.Tensor,
     worn: torch.Tensor | None = None,
     inside: torch.Tensor | None = None,
+    hidden: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """The garment's own picture as it lies on the person, in the light of a result.
 
@@ -43,6 +44,8 @@ def lay_cloth(
         worn: (N, 1, h, w) bool: the garment that is taken off. Its outline is the body's and was seen, while that of
             the new one was guessed, so the new one is taken out to it where the two are close.
         inside: (N, 1, T, T) in [0, 1], of `cloth`: where the garment shows its inside, which covers nothing.
+        hidden: (N, 1, h, w) bool: what the networks painted; elsewhere the result shows the photograph, and light is
+            not taken from a white shirt that ends where trousers begin. None is all.
 
     Returns:
         cloth: (N, 3, S, S) float32 in [-1, 1], continued beyond the garment's outline.
@@ -56,7 +59,7 @@ def lay_cloth(
     share = outline(logit if worn is None else _fitted(logit, worn), size)
     mistaken = torch.zeros_like(share) if inside is None else share * _with_clear_edge(sample_at(inside, position))
     lit = sample_at(cloth, position)
-    lit = ((lit + 1) * _light(result, lit, logit.sigmoid()) - 1).clamp(-1, 1)
+    lit = ((lit + 1) * _light(result, lit, logit.sigmoid() if hidden is None else logit.sigmoid() * hidden) - 1).clamp(-1, 1)
     return lit, share - mistaken, mistaken
 
 

@@ -8,6 +8,7 @@ import torch
 
 from tryon.detail import lay_cloth, outline
 from tryon.images import to_images, to_tensor
+from tryon.kept import may_change
 from tryon.models.parallel_unet import ParallelUNetOutput
 from tryon.preprocessing.agnostic import TAKEN_OFF
 from tryon.preprocessing.parsing import label_mask
@@ -47,9 +48,10 @@ def dress(
     opened = np.zeros_like(hidden) if opened is None else opened
     painted = match_tone(painted, photo, hidden)
     worn = torch.from_numpy(label_mask(parsing, TAKEN_OFF[category]))[None, None]
-    lit, share, mistaken = lay_cloth(to_tensor(painted), cloth, said.position, said.garment_logit, worn, inside)
+    lit, share, mistaken = lay_cloth(to_tensor(painted), cloth, said.position, said.garment_logit, worn, inside, torch.from_numpy(hidden)[None, None])
     share, mistaken = share[0, 0].numpy(), mistaken[0, 0].numpy()
-    gone = taken_off(parsing, hidden, opened, category, size)
+    free = may_change(photo, parsing, hidden, opened, category)
+    gone = taken_off(parsing, hidden, opened, category, free)
     beneath = uncover(photo, parsing, gone, outline(said.skin_logit, size)[0, 0].numpy(), painted, mistaken)
     mixed = beneath + share[..., None] * (to_images(lit)[0].astype(np.float32) - beneath)
-    return np.rint(mixed).astype(np.uint8), changed_region(gone, hidden, share)
+    return np.rint(mixed).astype(np.uint8), changed_region(gone, free, share)

@@ -20,6 +20,7 @@ from tryon.conditions import Conditions
 from tryon.diffusion import augment, guide, threshold, upsample
 from tryon.finish import dress
 from tryon.images import to_images
+from tryon.kept import may_change
 from tryon.mirrored import average_views, mirror_conditions
 from tryon.models.annotator import Annotator
 from tryon.models.efficient_unet import EfficientUNet
@@ -147,7 +148,8 @@ class TryOnPipeline(TryOnCall, DiffusionPipeline):
         small = cv2.resize(square, (INPUT_SIDE, INPUT_SIDE), interpolation=cv2.INTER_AREA)
         share = annotate(self.annotator, [small])[0].scaled(INPUT_SIDE)[LABEL[prepared.category]]
         worn = (prepared.person_parsing, prepared.hidden, prepared.opened, prepared.category)
-        return square, changed_region(taken_off(*worn, len(square)), prepared.hidden, share)
+        free = may_change(photo, *worn)
+        return square, changed_region(taken_off(*worn, free), free, share)
 
     @torch.inference_mode()
     def sample(

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 
+from tryon.kept import enlarged
 from tryon.preprocessing.agnostic import TAKEN_OFF
 from tryon.preprocessing.parsing import SKIN, label_mask
 
@@ -10,11 +11,14 @@ MARGIN = 0.012  # of the square: how far the outline of what was worn may be off
 MARGIN_ON_SKIN = 0.007  # of the square: the same towards bare skin
 FLECK = 0.02  # of the square: what is smaller and lies within the garment belongs to it
 SOFTNESS = 0.003  # of the square: standard deviation of the soft edge of what is replaced
+EDGE = 0.001  # of the square: the same where something begins that stays
 TONE_SIDE = 128  # pixels at which light is compared
 TONE_LIMIT = 24  # of 255: a larger difference is no matter of light
 
 
-def taken_off(parsing: np.ndarray, hidden: np.ndarray, opened: np.ndarray, category: str, size: int) -> np.ndarray:
+def taken_off(
+    parsing: np.ndarray, hidden: np.ndarray, opened: np.ndarray, category: str, free: np.ndarray
+) -> np.ndarray:
     """Where the photograph shows what makes room for the new garment.
 
     Args:
@@ -22,11 +26,12 @@ def taken_off(parsing: np.ndarray, hidden: np.ndarray, opened: np.ndarray, categ
         hidden: (s, s) bool: what may change.
         opened: (s, s) bool: what is to be replaced whatever it shows.
         category: of the new garment, one of `tryon.conditions.CATEGORIES`.
-        size: side S of the result.
+        free: (S, S) bool, from `may_change`.
 
     Returns:
-        (S, S) bool; False outside of the hidden region.
+        (S, S) bool; False where nothing may change.
     """
+    size = len(free)
     worn = label_mask(parsing, TAKEN_OFF[category]) & hidden
     # Closing: a fleck of the garment that was taken for something else must not stay.
     worn = cv2.morphologyEx((worn | opened).astype(np.uint8), cv2.MORPH_CLOSE, disc(FLECK * len(worn)))
@@ -34,10 +39,10 @@ def taken_off(parsing: np.ndarray, hidden: np.ndarray, opened: np.ndarray, categ
     # Photographs keep as much of an arm as they can: what is made up beside it looks worse than a trace of the sleeve.
     skin = enlarged(label_mask(parsing, SKIN), size)
     far, near = (cv2.dilate(worn, disc(margin * size)) > 0 for margin in (MARGIN, MARGIN_ON_SKIN))
-    return (near | (far & ~skin)) & enlarged(hidden, size)
+    return (near | (far & ~skin)) & free
 
 
-def changed_region(gone: np.ndarray, hidden: np.ndarray, garment: np.ndarray) -> np.ndarray:
+def changed_region(gone: np.ndarray, free: np.ndarray, garment: np.ndarray) -> np.ndarray:
     """How much of each pixel of the photograph is replaced: what is taken off and what the new garment covers.
 
     A network has to paint all that is hidden, but the wall, the arm or the trousers that the photograph shows and the
@@ -45,19 +50,19 @@ def changed_region(gone: np.ndarray, hidden: np.ndarray, garment: np.ndarray) ->
 
     Args:
         gone: (S, S) bool, from `taken_off`.
-        hidden: (s, s) bool: what may change.
+        free: (S, S) bool, from `may_change`.
         garment: (T, T) float32 in [0, 1], how much of each pixel of the result is the new garment.
 
     Returns:
-        (S, S) float32 in [0, 1], soft at its edge; exactly 0 outside of the hidden region.
+        (S, S) float32 in [0, 1], soft at its edge; exactly 0 where nothing may change.
     """
     size = len(gone)
     soft = np.clip(2 * cv2.GaussianBlur(gone.astype(np.float32), (0, 0), SOFTNESS * size) - 1, 0, 1)
     # The outline of the new garment is sharp: no more than its own soft edge is needed around it.
     edge = np.ones((2 * (size // 512) + 1,) * 2, np.uint8)
     garment = cv2.dilate(cv2.resize(garment, (size, size), interpolation=cv2.INTER_LINEAR), edge)
-    open_ = cv2.resize(hidden.astype(np.float32), (size, size), interpolation=cv2.INTER_LINEAR)
-    return np.maximum(soft, garment) * np.clip(2 * open_ - 1, 0, 1)
+    within = np.clip(2 * cv2.GaussianBlur(free.astype(np.float32), (0, 0), EDGE * size) - 1, 0, 1) * free
+    return np.maximum(soft, garment) * within
 
 
 def match_tone(result: np.ndarray, photo: np.ndarray, hidden: np.ndarray) -> np.ndarray:
@@ -82,11 +87,6 @@ def match_tone(result: np.ndarray, photo: np.ndarray, hidden: np.ndarray) -> np.
     offset = cv2.GaussianBlur(difference, (0, 0), reach) / (cv2.GaussianBlur(known, (0, 0), reach) + 0.05)[..., None]
     offset = cv2.resize(offset, result.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     return np.clip(np.rint(result + offset), 0, 255).astype(np.uint8)
-
-
-def enlarged(mask: np.ndarray, size: int) -> np.ndarray:
-    """(s, s) bool -> (size, size) bool, with a smooth outline."""
-    return cv2.resize(mask.astype(np.float32), (size, size), interpolation=cv2.INTER_LINEAR) > 0.5
 
 
 def disc(radius: float) -> np.ndarray:

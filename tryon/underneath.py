@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 
 from tryon.continuation import continue_picture, weighted_blur
+from tryon.kept import enlarged
 from tryon.preprocessing.parsing import SKIN, label_mask
-from tryon.replaced import MARGIN, disc, enlarged
+from tryon.replaced import MARGIN, disc
 
 SKIN_REACH = (0.02, 0.06, 0.2)  # of the square: standard deviations at which bare skin lends its colour
 SKIN_EDGE = 0.002  # of the square: standard deviation of the soft edge of bare skin

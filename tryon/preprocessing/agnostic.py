@@ -32,7 +32,7 @@ _HIDE = {
         "right_leg",
     ),
 }
-_KEEP = {
+KEPT = {
     "upper": (
         "hair",
         "face",
@@ -171,7 +171,7 @@ def make_agnostic(
     grow = max(1, round(margin * body * size))
     ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * grow + 1, 2 * grow + 1))
     worn = cv2.dilate(label_mask(parsing, _HIDE[category]).astype(np.uint8), ellipse) > 0
-    keep = label_mask(parsing, _KEEP[category])
+    keep = label_mask(parsing, KEPT[category])
     if category == "upper":
         # A longer top covers the waist of what is worn below, so that strip may not be pasted back.
         hips = [pose[i, 1] for i in (8, 11) if pose[i, 2] > 0]
