@@ -90,6 +90,18 @@ def test_no_seam_parts_bared_skin_from_the_skin_that_is_kept():
     assert result[65:75].mean() < 0.9 * result[100:120].mean(), "far from the hand theirs is all there is"
 
 
+def test_the_chin_throws_no_shade_on_the_chest():
+    photo, parsing = np.full((256, 256, 3), 90, np.uint8), np.zeros((256, 256), np.uint8)
+    parsing[20:60, 105:151], parsing[60:80, 112:144] = LABEL["face"], LABEL["torso_skin"]
+    parsing[80:150, 90:166] = LABEL["upper"]
+    photo[parsing == LABEL["face"]], photo[parsing == LABEL["torso_skin"]] = SKIN, (0.6 * np.array(SKIN)).astype(int)
+    photo[parsing == LABEL["upper"]] = RED
+    gone = parsing == LABEL["upper"]
+    result = uncover(photo, parsing, gone, gone.astype(np.float32), np.full_like(photo, 100), NOWHERE).astype(int)
+    assert result[95:110, 110:146].mean() > 0.9 * np.mean(SKIN), "as light as the face"
+    assert abs(result[81:84, 120:136] - result[75:78, 120:136]).max() < 20, "and no seam where the shade ends"
+
+
 def test_nobody_to_take_the_colour_from(scene):
     """A mannequin without skin, and a picture that is nothing but garment: then the networks' word is all there is."""
     photo, parsing = scene

@@ -5,6 +5,8 @@ photograph. What they know better than any rule is where skin is bared; the rest
 shows around it. Not in the paper, whose networks are large enough to paint it.
 """
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
@@ -14,6 +16,8 @@ from tryon.preprocessing.parsing import SKIN, label_mask
 from tryon.replaced import MARGIN, disc
 
 SKIN_REACH = (0.02, 0.06, 0.2)  # of the square: standard deviations at which bare skin lends its colour
+CHEST_REACH = 0.08  # of the square: how far from a neck that is seen all is chest; as far again, less and less
+CHEST_LIGHT = 8  # power of their brightness by which skins are weighted for the chest, which is lit from above
 SKIN_EDGE = 0.002  # of the square: standard deviation of the soft edge of bare skin
 SKIN_JOIN = 0.015  # of the square: how far from skin that is kept bared skin is fitted to its outline
 SKIN_SIDE = 256  # pixels at which colours of skin are spread; they are smooth
@@ -55,7 +59,8 @@ def uncover(
     share = cv2.GaussianBlur(share, (0, 0), SKIN_EDGE * len(photo))
     share = np.where(gone, share, 0).astype(np.float32)[..., None]
     if share.max() > 0.05 and bare.any():
-        continued = continued + share * (_skin(photo, bare, painted, share, mistaken) - continued)
+        neck = enlarged(label_mask(parsing, ("torso_skin",)), len(photo))
+        continued = continued + share * (_skin(photo, bare, neck, painted, share, mistaken) - continued)
     return np.where(gone[..., None], np.clip(np.rint(continued), 0, 255), photo).astype(np.uint8)
 
 
@@ -85,17 +90,20 @@ def _shape_of_skin(skin: np.ndarray, kept_skin: np.ndarray, kept_rest: np.ndarra
 
 
 def _skin(
-    photo: np.ndarray, bare: np.ndarray, painted: np.ndarray, share: np.ndarray, mistaken: np.ndarray
+    photo: np.ndarray, bare: np.ndarray, neck: np.ndarray, painted: np.ndarray, share: np.ndarray, mistaken: np.ndarray
 ) -> np.ndarray:
     """(S, S, 3) float32: colours of the person's own skin, shaded as the networks painted it where it is no cloth."""
     size, small = len(photo), (SKIN_SIDE, SKIN_SIDE)
     inner = cv2.erode(bare.astype(np.uint8), disc(MARGIN * size))  # outlines are half something else
     seen = cv2.resize((inner if inner.any() else bare).astype(np.float32), small, interpolation=cv2.INTER_AREA)
     colours, shown = (cv2.resize(p, small, interpolation=cv2.INTER_AREA).astype(np.float32) for p in (photo, painted))
-    tone = np.broadcast_to(np.average(colours, axis=(0, 1), weights=seen), colours.shape).astype(np.float32)
-    for reach in reversed(SKIN_REACH):
-        near = np.clip(10 * cv2.GaussianBlur(seen, (0, 0), reach * SKIN_SIDE), 0, 1)[..., None]
-        tone = tone + near * (weighted_blur(colours, seen, reach * SKIN_SIDE) - tone)
+    tone = _spread(colours, seen, SKIN_REACH)
+    # Around the neck, chin and hair throw their shade on the skin that is seen, and none on the chest below.
+    brightness = cv2.GaussianBlur(colours.mean(-1), (0, 0), SHADING_SCALE * SKIN_SIDE)
+    bright = seen * (brightness / max(np.average(brightness, weights=seen), 1)) ** CHEST_LIGHT
+    away = cv2.distanceTransform(1 - cv2.resize(neck.astype(np.uint8), small), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    chest = np.clip(2 - away / (CHEST_REACH * SKIN_SIDE), 0, 1)[..., None] * neck.any()
+    tone = tone + chest * (_spread(colours, bright, SKIN_REACH[-1:]) - tone)
     there = cv2.resize(share[..., 0], small, interpolation=cv2.INTER_AREA)
     # The patches in which the networks see would show as a weave.
     light = cv2.GaussianBlur(shown.mean(-1), (0, 0), SHADING_SCALE * SKIN_SIDE)[..., None] + 8
@@ -104,5 +112,20 @@ def _skin(
     told = np.clip(1 - 3 * cv2.GaussianBlur(cloth, (0, 0), SHADING_REACH * SKIN_SIDE), 0, 1)[..., None]
     lit = tone * (1 + told * (shading - 1))
     # Next to skin that is kept, the photograph knows the light better than the networks: no seam across a neck.
-    lit = lit + near * weighted_blur(colours - lit, seen, SKIN_REACH[0] * SKIN_SIDE)
+    reach = SKIN_REACH[0]
+    lit = lit + _presence(seen, reach) * weighted_blur(colours - lit, seen, reach * SKIN_SIDE)
     return cv2.resize(lit, (size, size), interpolation=cv2.INTER_CUBIC)
+
+
+def _spread(colours: np.ndarray, weight: np.ndarray, reaches: Sequence[float]) -> np.ndarray:
+    """(s, s, 3) float32: the weighted mean of (s, s, 3) colours around each pixel, of the least reach that has any."""
+    tone = np.broadcast_to(np.average(colours, axis=(0, 1), weights=weight), colours.shape).astype(np.float32)
+    for reach in sorted(reaches, reverse=True):
+        nearby = weighted_blur(colours, weight, reach * SKIN_SIDE)
+        tone = tone + _presence(weight, reach) * (nearby - tone)
+    return tone
+
+
+def _presence(mask: np.ndarray, reach: float) -> np.ndarray:
+    """(s, s, 1) float32 in [0, 1]: 1 where at least a tenth of what lies around belongs to the (s, s) mask."""
+    return np.clip(10 * cv2.GaussianBlur(mask, (0, 0), reach * SKIN_SIDE), 0, 1)[..., None]
