@@ -9,6 +9,8 @@ the paper, whose last stage is to recover detail from the 256 x 256 result alone
 
 import math
 
+import cv2
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -17,12 +19,12 @@ from tryon.models.locate import enlarge, sample_at
 LIGHT_SCALE = 0.04  # of the picture: coarser changes of brightness come from the networks, finer ones from the cloth
 LIGHT_SIDE = 128  # pixels at which light is compared; it is smooth
 MAX_LIGHT = 2.5  # factor on the cloth's brightness, or its inverse
-EDGE_SHARPNESS = 5.0  # factor on the logit of the outline, which is soft where a small network is unsure
+EDGE_WIDTH = 0.0025  # of the picture: how far the outline takes from nothing to all
 OUTLINE_SCALE = 0.008  # of the picture: standard deviation of a blur; finer waves of an outline are guesses
 POSITION_SCALE = 0.012  # of the picture: finer waves of the positions are guesses, and small print would show them
 INSIDE_SCALE = 0.004  # of the picture: finer jags at the edge of a garment's inside are pixels of its mask
 INSIDE_SHARPNESS = 3.0  # factor on how far such an edge is from one half
-FITTING = 0.025  # of the picture: how far the old garment's outline may be from where the new one's was guessed
+FITTING = 0.02  # of the picture: how far the old garment's outline may be from where the new one's was guessed
 
 
 def lay_cloth(
@@ -42,7 +44,7 @@ def lay_cloth(
         position: (N, 2, h, w): x, y in [0, 1] of the garment picture, where the cloth of each pixel was found.
         garment_logit: (N, 1, h, w): logit of the share of garment in each pixel.
         worn: (N, 1, h, w) bool: the garment that is taken off. Its outline is the body's and was seen, while that of
-            the new one was guessed, so the new one is taken out to it where the two are close.
+            the new one was guessed, so the new one is taken out or in to it where the two are close.
         inside: (N, 1, T, T) in [0, 1], of `cloth`: where the garment shows its inside, which covers nothing.
         hidden: (N, 1, h, w) bool: what the networks painted; elsewhere the result shows the photograph, and light is
             not taken from a white shirt that ends where trousers begin. None is all.
@@ -59,7 +61,8 @@ def lay_cloth(
     share = outline(logit if worn is None else _fitted(logit, worn), size)
     mistaken = torch.zeros_like(share) if inside is None else share * _with_clear_edge(sample_at(inside, position))
     lit = sample_at(cloth, position)
-    lit = ((lit + 1) * _light(result, lit, logit.sigmoid() if hidden is None else logit.sigmoid() * hidden) - 1).clamp(-1, 1)
+    seen = logit.sigmoid() if hidden is None else logit.sigmoid() * hidden
+    lit = ((lit + 1) * _light(result, lit, seen) - 1).clamp(-1, 1)
     return lit, share - mistaken, mistaken
 
 
@@ -81,8 +84,14 @@ def _steadied(position: torch.Tensor, cloth: torch.Tensor) -> torch.Tensor:
 
 
 def outline(logit: torch.Tensor, size: int) -> torch.Tensor:
-    """(N, 1, h, w) logit of a share -> (N, 1, size, size) share in [0, 1] with a clear outline."""
-    return (EDGE_SHARPNESS * enlarge(_blurred(logit, OUTLINE_SCALE), size)).sigmoid()
+    """(N, 1, h, w) logit of a share -> (N, 1, size, size) share in [0, 1] with a clear outline.
+
+    It is as narrow where a small network is unsure: cloth ends somewhere, and never in a mist.
+    """
+    logit = enlarge(_blurred(logit, OUTLINE_SCALE), size)
+    slope = torch.stack(torch.gradient(logit, dim=(2, 3))).norm(dim=0)
+    distance = logit / slope.clamp(min=1e-6)  # to the outline, in pixels, to first order
+    return (0.5 + distance / max(EDGE_WIDTH * size, 1)).clamp(0, 1)
 
 
 def _with_clear_edge(mask: torch.Tensor) -> torch.Tensor:
@@ -91,10 +100,22 @@ def _with_clear_edge(mask: torch.Tensor) -> torch.Tensor:
 
 
 def _fitted(logit: torch.Tensor, worn: torch.Tensor) -> torch.Tensor:
-    """The outline moved out to that of what was worn, no further than `FITTING`."""
-    reach = max(1, round(FITTING * logit.shape[-1]))
-    near = F.max_pool2d((logit > 0).float(), 2 * reach + 1, stride=1, padding=reach) > 0
-    return torch.where(near & worn, logit.clamp(min=2), logit)
+    """The outline moved to that of what was worn wherever the two are no further apart than `FITTING`.
+
+    The gap between them is measured across, or a wide skirt would fill the gap between the legs of new trousers.
+    """
+    reach = FITTING * logit.shape[-1] + 1  # between the centres of the pixels on both sides of the gap
+    to_new, to_old = _distance(logit > 0), _distance(worn)
+    grown = worn & (to_new + _distance(~worn) <= reach)
+    cut = ~worn & (to_old + _distance(logit <= 0) <= reach)
+    return torch.where(grown, logit.clamp(min=2), torch.where(cut, logit.clamp(max=-2), logit))
+
+
+def _distance(mask: torch.Tensor) -> torch.Tensor:
+    """(N, 1, h, w) bool -> (N, 1, h, w) float32: pixels to the nearest one that is True, 0 on it; without one, huge."""
+    others = (~mask[:, 0]).to("cpu", torch.uint8).numpy()
+    maps = [cv2.distanceTransform(other, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) for other in others]
+    return torch.from_numpy(np.stack(maps))[:, None].to(mask.device)
 
 
 def _light(result: torch.Tensor, cloth: torch.Tensor, share: torch.Tensor) -> torch.Tensor:

@@ -48,7 +48,10 @@ def dress(
     opened = np.zeros_like(hidden) if opened is None else opened
     painted = match_tone(painted, photo, hidden)
     worn = torch.from_numpy(label_mask(parsing, TAKEN_OFF[category]))[None, None]
-    lit, share, mistaken = lay_cloth(to_tensor(painted), cloth, said.position, said.garment_logit, worn, inside, torch.from_numpy(hidden)[None, None])
+    shown = torch.from_numpy(hidden)[None, None]
+    lit, share, mistaken = lay_cloth(
+        to_tensor(painted), cloth, said.position, said.garment_logit, worn, inside, hidden=shown
+    )
     share, mistaken = share[0, 0].numpy(), mistaken[0, 0].numpy()
     free = may_change(photo, parsing, hidden, opened, category)
     gone = taken_off(parsing, hidden, opened, category, free)

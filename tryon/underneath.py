@@ -18,7 +18,7 @@ from tryon.replaced import MARGIN, disc
 SKIN_REACH = (0.02, 0.06, 0.2)  # of the square: standard deviations at which bare skin lends its colour
 CHEST_REACH = 0.08  # of the square: how far from a neck that is seen all is chest; as far again, less and less
 CHEST_LIGHT = 8  # power of their brightness by which skins are weighted for the chest, which is lit from above
-SKIN_EDGE = 0.002  # of the square: standard deviation of the soft edge of bare skin
+SKIN_EDGE = 0.0013  # of the square: standard deviation of the soft edge of bare skin
 SKIN_JOIN = 0.015  # of the square: how far from skin that is kept bared skin is fitted to its outline
 SKIN_SIDE = 256  # pixels at which colours of skin are spread; they are smooth
 SHADING_SCALE = 0.012  # of the square: finer shading is not the networks' to give
