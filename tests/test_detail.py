@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tryon.continuation import continue_picture
-from tryon.detail import lay_cloth, outline
+from tryon.detail import lay_cloth
 from tryon.models.locate import enlarge, sample_at
 from tryon.preprocessing.agnostic import GARMENT_MARGIN, spread_cloth
 from tryon.preprocessing.parsing import LABEL
@@ -50,20 +50,6 @@ def test_light_is_not_taken_from_what_the_photograph_shows(scene):
     assert errors[1] < 0.3 * errors[0]
 
 
-def test_the_outline_is_clear_where_the_networks_are_not(scene):
-    given = torch.nn.functional.interpolate(scene["garment_logit"], size=(256, 256), mode="bilinear").sigmoid()
-    share = outline(scene["garment_logit"], 256)
-    band = (share > 0.1) & (share < 0.9)
-    assert 0 < band.sum() < 0.5 * ((given > 0.1) & (given < 0.9)).sum()
-    assert ((share > 0.5) == (given > 0.5)).float().mean() > 0.99
-
-
-def test_the_outline_is_as_narrow_where_the_networks_are_unsure(scene):
-    sure, unsure = (outline(factor * scene["garment_logit"], 256) for factor in (1, 0.02))
-    assert (sure - unsure).abs().max() < 0.01
-    assert ((unsure > 0.02) & (unsure < 0.98))[0, 0, 128].sum() <= 4
-
-
 def test_cloth_goes_on_beyond_its_outline(scene):
     """So that the blend along the outline holds nothing but cloth and what lies beneath."""
     lit, share, _ = lay_cloth(**scene)
@@ -71,38 +57,6 @@ def test_cloth_goes_on_beyond_its_outline(scene):
     truth = torch.nn.functional.interpolate(scene["cloth"][..., 128:384, 128:384], size=(256, 256), mode="area")
     correlation = np.corrcoef(lit[:, :1][edge], truth[:, :1][edge])[0, 1]
     assert correlation > 0.8
-
-
-def test_the_outline_is_fitted_to_what_was_worn_if_close(scene):
-    """A square was worn, a little wider than the disc that was guessed; it reaches far up, and nothing does there."""
-    worn = torch.zeros(1, 1, 64, 64, dtype=torch.bool)
-    worn[..., 0:60, 31:52] = True
-    _, guessed, _ = lay_cloth(**scene)
-    _, fitted, _ = lay_cloth(**scene, worn=worn)
-    gained = (fitted > 0.5) & (guessed < 0.5)
-    assert gained[0, 0, 128, 205]  # beside the disc, within the square
-    assert not gained[0, 0, 128, 212:].any()  # beside the square
-    assert not gained[0, 0, :30].any()  # too far from the disc
-    assert not gained[0, 0, :, :118].any()
-
-
-def test_what_stands_out_a_little_over_what_was_worn_is_cut(scene):
-    worn = torch.zeros(1, 1, 64, 64, dtype=torch.bool)
-    worn[..., 14:50, 2:50] = True  # a little narrower than the disc on the right, far wider on the left
-    _, guessed, _ = lay_cloth(**scene)
-    _, fitted, _ = lay_cloth(**scene, worn=worn)
-    assert guessed[0, 0, 128, 202] > 0.5 > fitted[0, 0, 128, 202]
-    left = np.s_[0, 0, 110:140, 40:150]
-    assert torch.equal(guessed[left] > 0.5, fitted[left] > 0.5), "as guessed where the other is not close"
-
-
-def test_a_skirt_that_was_worn_does_not_fill_the_gap_between_the_legs_of_trousers(scene):
-    legs = torch.full((1, 1, 64, 64), -4.0)
-    legs[..., 10:60, 20:30] = legs[..., 10:60, 32:42] = 4.0
-    worn = torch.zeros(1, 1, 64, 64, dtype=torch.bool)
-    worn[..., 5:64, 15:47] = True
-    _, share, _ = lay_cloth(**{**scene, "garment_logit": legs}, worn=worn)
-    assert share[0, 0, 60:220, 124].max() < 0.2
 
 
 def test_cloth_is_continued_and_nothing_else():

@@ -107,9 +107,10 @@ def test_skin_is_seen_where_the_inside_was_laid():
         skin_logit=torch.full((1, 1, 256, 256), -8.0),
     )
     hidden = worn | (parsing == 0)
-    as_cloth, _ = dress(photo, parsing, hidden, painted, said, to_tensor(garment), "upper")
+    given = photo, parsing, hidden, painted, said, to_tensor(garment), torch.ones(1, 1, 256, 256), "upper"
+    as_cloth, _ = dress(*given)
     unseen = torch.from_numpy(inside.astype(np.float32))[None, None]
-    result, changed = dress(photo, parsing, hidden, painted, said, to_tensor(garment), "upper", inside=unseen)
+    result, changed = dress(*given, inside=unseen)
     neck = np.s_[70:84, 114:142]
     assert np.abs(as_cloth[neck].astype(int) - white).max() < 20
     assert np.abs(result[neck].astype(int) - skin).max() < 20

@@ -3,28 +3,22 @@
 The networks see the garment at 256 x 256 pixels, in which small letters, fine checks and the weave are gone, and where
 they are unsure they paint the mean of what might be there. But they say where in the garment picture the cloth of each
 pixel lies, and that map is smooth: it can be read at any size. So the garment's own photograph gives colour and print,
-and the networks give the light that falls on it and its outline; `tryon.finish` adds the rest of the picture. Not in
-the paper, whose last stage is to recover detail from the 256 x 256 result alone.
+and the networks give the light that falls on it and its outline (`tryon.ends`); `tryon.finish` adds the rest of the
+picture. Not in the paper, whose last stage is to recover detail from the 256 x 256 result alone.
 """
 
-import math
-
-import cv2
-import numpy as np
 import torch
 import torch.nn.functional as F
 
+from tryon.ends import blurred, outline
 from tryon.models.locate import enlarge, sample_at
 
 LIGHT_SCALE = 0.04  # of the picture: coarser changes of brightness come from the networks, finer ones from the cloth
 LIGHT_SIDE = 128  # pixels at which light is compared; it is smooth
 MAX_LIGHT = 2.5  # factor on the cloth's brightness, or its inverse
-EDGE_WIDTH = 0.0025  # of the picture: how far the outline takes from nothing to all
-OUTLINE_SCALE = 0.008  # of the picture: standard deviation of a blur; finer waves of an outline are guesses
 POSITION_SCALE = 0.012  # of the picture: finer waves of the positions are guesses, and small print would show them
 INSIDE_SCALE = 0.004  # of the picture: finer jags at the edge of a garment's inside are pixels of its mask
 INSIDE_SHARPNESS = 3.0  # factor on how far such an edge is from one half
-FITTING = 0.02  # of the picture: how far the old garment's outline may be from where the new one's was guessed
 
 
 def lay_cloth(
@@ -32,7 +26,7 @@ def lay_cloth(
     cloth: torch.Tensor,
     position: torch.Tensor,
     garment_logit: torch.Tensor,
-    worn: torch.Tensor | None = None,
+    ends: torch.Tensor | None = None,
     inside: torch.Tensor | None = None,
     hidden: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -43,8 +37,7 @@ def lay_cloth(
         cloth: (N, 3, T, T) in [-1, 1], the garment picture, cloth up to its edges (`spread_cloth`).
         position: (N, 2, h, w): x, y in [0, 1] of the garment picture, where the cloth of each pixel was found.
         garment_logit: (N, 1, h, w): logit of the share of garment in each pixel.
-        worn: (N, 1, h, w) bool: the garment that is taken off. Its outline is the body's and was seen, while that of
-            the new one was guessed, so the new one is taken out or in to it where the two are close.
+        ends: (N, 1, h, w): the same, corrected (`tryon.ends`): where the cloth is to end. None is as it was guessed.
         inside: (N, 1, T, T) in [0, 1], of `cloth`: where the garment shows its inside, which covers nothing.
         hidden: (N, 1, h, w) bool: what the networks painted; elsewhere the result shows the photograph, and light is
             not taken from a white shirt that ends where trousers begin. None is all.
@@ -58,7 +51,7 @@ def lay_cloth(
     size = result.shape[-1]
     result, position, logit = result.float(), position.float(), garment_logit.float()
     position = enlarge(_steadied(position, (logit + 1).sigmoid()), size)
-    share = outline(logit if worn is None else _fitted(logit, worn), size)
+    share = outline(logit if ends is None else ends, size)
     mistaken = torch.zeros_like(share) if inside is None else share * _with_clear_edge(sample_at(inside, position))
     lit = sample_at(cloth, position)
     seen = logit.sigmoid() if hidden is None else logit.sigmoid() * hidden
@@ -80,42 +73,12 @@ def _steadied(position: torch.Tensor, cloth: torch.Tensor) -> torch.Tensor:
     affine = torch.linalg.solve(place.T @ (weight * place), place.T @ (weight * found))  # (N, 3, 2)
     map_ = (place @ affine).transpose(1, 2).unflatten(2, (height, width))
     weight = weight.transpose(1, 2).unflatten(2, (height, width))
-    return map_ + _blurred((position - map_) * weight, POSITION_SCALE) / _blurred(weight, POSITION_SCALE)
-
-
-def outline(logit: torch.Tensor, size: int) -> torch.Tensor:
-    """(N, 1, h, w) logit of a share -> (N, 1, size, size) share in [0, 1] with a clear outline.
-
-    It is as narrow where a small network is unsure: cloth ends somewhere, and never in a mist.
-    """
-    logit = enlarge(_blurred(logit, OUTLINE_SCALE), size)
-    slope = torch.stack(torch.gradient(logit, dim=(2, 3))).norm(dim=0)
-    distance = logit / slope.clamp(min=1e-6)  # to the outline, in pixels, to first order
-    return (0.5 + distance / max(EDGE_WIDTH * size, 1)).clamp(0, 1)
+    return map_ + blurred((position - map_) * weight, POSITION_SCALE) / blurred(weight, POSITION_SCALE)
 
 
 def _with_clear_edge(mask: torch.Tensor) -> torch.Tensor:
     """(N, 1, S, S) in [0, 1] -> the same with a smooth edge that is a few pixels wide: looked-up ones are jagged."""
-    return (0.5 + INSIDE_SHARPNESS * (_blurred(mask, INSIDE_SCALE) - 0.5)).clamp(0, 1)
-
-
-def _fitted(logit: torch.Tensor, worn: torch.Tensor) -> torch.Tensor:
-    """The outline moved to that of what was worn wherever the two are no further apart than `FITTING`.
-
-    The gap between them is measured across, or a wide skirt would fill the gap between the legs of new trousers.
-    """
-    reach = FITTING * logit.shape[-1] + 1  # between the centres of the pixels on both sides of the gap
-    to_new, to_old = _distance(logit > 0), _distance(worn)
-    grown = worn & (to_new + _distance(~worn) <= reach)
-    cut = ~worn & (to_old + _distance(logit <= 0) <= reach)
-    return torch.where(grown, logit.clamp(min=2), torch.where(cut, logit.clamp(max=-2), logit))
-
-
-def _distance(mask: torch.Tensor) -> torch.Tensor:
-    """(N, 1, h, w) bool -> (N, 1, h, w) float32: pixels to the nearest one that is True, 0 on it; without one, huge."""
-    others = (~mask[:, 0]).to("cpu", torch.uint8).numpy()
-    maps = [cv2.distanceTransform(other, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) for other in others]
-    return torch.from_numpy(np.stack(maps))[:, None].to(mask.device)
+    return (0.5 + INSIDE_SHARPNESS * (blurred(mask, INSIDE_SCALE) - 0.5)).clamp(0, 1)
 
 
 def _light(result: torch.Tensor, cloth: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
@@ -129,21 +92,8 @@ def _light(result: torch.Tensor, cloth: torch.Tensor, share: torch.Tensor) -> to
 
 def _mean_where(picture: torch.Tensor, mask: torch.Tensor, scale: float) -> tuple[torch.Tensor, torch.Tensor]:
     """Gaussian mean of the masked pixels of (N, C, h, w) around each pixel, and how much of the mask is there."""
-    support = _blurred(mask, scale)
-    return _blurred(picture * mask, scale) / support.clamp(min=1e-5), support
-
-
-def _blurred(picture: torch.Tensor, scale: float) -> torch.Tensor:
-    """Gaussian blur of (N, C, h, w) by a standard deviation of `scale` pictures; edges are continued."""
-    channels, side = picture.shape[1], picture.shape[-1]
-    sigma = scale * side
-    reach = max(1, min(math.ceil(3 * sigma), side - 1))
-    steps = torch.arange(-reach, reach + 1, device=picture.device, dtype=torch.float32)
-    weights = torch.exp(-(steps**2) / (2 * sigma**2))
-    weights = (weights / weights.sum()).expand(channels, 1, 1, -1)
-    picture = F.pad(picture, (reach, reach, reach, reach), mode="replicate")
-    picture = F.conv2d(picture, weights, groups=channels)
-    return F.conv2d(picture, weights.transpose(2, 3), groups=channels)
+    support = blurred(mask, scale)
+    return blurred(picture * mask, scale) / support.clamp(min=1e-5), support
 
 
 def _resized(picture: torch.Tensor, side: int) -> torch.Tensor:

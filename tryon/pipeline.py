@@ -136,8 +136,9 @@ class TryOnPipeline(TryOnCall, DiffusionPipeline):
                 square, changed = self._as_painted(p, photo, square)
             else:
                 said = painted.said.picture(i)
+                garment = p.cloth, p.garment_mask, p.category
                 square, changed = dress(
-                    photo, p.person_parsing, p.hidden, square, said, p.cloth, p.category, p.opened, p.inside
+                    photo, p.person_parsing, p.hidden, square, said, *garment, opened=p.opened, inside=p.inside
                 )
             results.append(p.frame.paste(person, square, changed, np.asarray(p.region) > 0))
         return results

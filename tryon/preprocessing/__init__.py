@@ -21,7 +21,7 @@ from tryon.preprocessing.agnostic import (
 from tryon.preprocessing.checks import doubts, why_nobody
 from tryon.preprocessing.garment import Garment, read_garment
 from tryon.preprocessing.mask import hide_masked, read_mask
-from tryon.preprocessing.parsing import HumanParser
+from tryon.preprocessing.parsing import LABEL, HumanParser
 from tryon.preprocessing.person import FILL, find_person, read_person
 from tryon.preprocessing.pose import PoseDetector
 
@@ -35,6 +35,7 @@ class Prepared:
     Attributes:
         conditions: batch of 1, pictures of side S.
         cloth: (1, 3, 1024, 1024) in [-1, 1]: the garment as in the conditions, but large, and cloth up to the edges.
+        garment_mask: (1, 1, S, S) in [0, 1]: where the conditions' picture of the garment shows it, its inside included.
         inside: (1, 1, 1024, 1024) in [0, 1], of `cloth`: where the garment shows the inside of its back, which nobody
             sees when it is worn; None if it does not.
         hidden: (S, S) bool: what the networks repaint.
@@ -50,6 +51,7 @@ class Prepared:
 
     conditions: Conditions
     cloth: torch.Tensor
+    garment_mask: torch.Tensor
     inside: torch.Tensor | None
     hidden: np.ndarray
     opened: np.ndarray
@@ -137,6 +139,7 @@ class Preprocessor:
         return Prepared(
             conditions=conditions,
             cloth=to_tensor(_large_cloth(garment, garment_image)),
+            garment_mask=_garment_mask(garment, size),
             inside=_large_inside(garment),
             hidden=hidden,
             opened=opened,
@@ -156,6 +159,12 @@ def _large_cloth(garment: Garment, photograph: Image.Image) -> np.ndarray:
     if garment.inside is not None:
         inside = _large(garment.inside.astype(np.uint8)) > 0
     return spread_cloth(picture, parsing, garment.category, DETAIL_SIDE, inside)
+
+
+def _garment_mask(garment: Garment, size: int) -> torch.Tensor:
+    """(1, 1, size, size) in [0, 1]: where `frame_garment` shows the garment."""
+    shown = garment.parsing == LABEL[garment.category]
+    return torch.from_numpy(frame_mask(shown, garment.parsing, garment.category, size))[None, None]
 
 
 def _large_inside(garment: Garment) -> torch.Tensor | None:

@@ -97,8 +97,9 @@ def finished(
     if row["kind"] != KINDS_OF_PICTURE.index("worn"):
         inside = inside_at_neck(annotator, garment, outline == LABEL[category], category)
     cloth = to_tensor(spread_cloth(garment, outline, category, side, inside))
+    mask = torch.from_numpy(frame_mask(outline == LABEL[category], outline, category, side))[None, None]
     unseen = torch.from_numpy(frame_mask(inside, outline, category, side))[None, None] if inside.any() else None
-    square, shown = dress(photo, parsing, hidden > 0, painted, said, cloth, category, inside=unseen)
+    square, shown = dress(photo, parsing, hidden > 0, painted, said, cloth, mask, category, inside=unseen)
     return np.rint(photo + shown[..., None] * (square.astype(np.float32) - photo)).astype(np.uint8)
 
 
