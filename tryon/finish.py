@@ -16,7 +16,7 @@ from tryon.preprocessing.parsing import label_mask
 from tryon.replaced import changed_region, match_tone, taken_off
 from tryon.underneath import uncover
 
-NECK = ("face", "torso_skin")
+NECK = ("face", "torso_skin")  # where a collar hides the neck, the face is what tells where it is
 
 
 def dress(

@@ -59,7 +59,7 @@ def uncover(
     share = cv2.GaussianBlur(share, (0, 0), SKIN_EDGE * len(photo))
     share = np.where(gone, share, 0).astype(np.float32)[..., None]
     if share.max() > 0.05 and bare.any():
-        neck = enlarged(label_mask(parsing, ("torso_skin",)), len(photo))
+        neck = label_mask(parsing, ("torso_skin",))
         continued = continued + share * (_skin(photo, bare, neck, painted, share, mistaken) - continued)
     return np.where(gone[..., None], np.clip(np.rint(continued), 0, 255), photo).astype(np.uint8)
 
@@ -92,7 +92,16 @@ def _shape_of_skin(skin: np.ndarray, kept_skin: np.ndarray, kept_rest: np.ndarra
 def _skin(
     photo: np.ndarray, bare: np.ndarray, neck: np.ndarray, painted: np.ndarray, share: np.ndarray, mistaken: np.ndarray
 ) -> np.ndarray:
-    """(S, S, 3) float32: colours of the person's own skin, shaded as the networks painted it where it is no cloth."""
+    """(S, S, 3) float32: colours of the person's own skin, shaded as the networks painted it where it is no cloth.
+
+    Args:
+        photo: (S, S, 3) uint8 RGB.
+        bare: (S, S) bool, the skin of the photograph that stays.
+        neck: (s, s) bool, neck and chest that the photograph shows; they are taken to have the chest below them.
+        painted: (S, S, 3) uint8 RGB, the networks' picture.
+        share: (S, S, 1) float32 in [0, 1], how much of each pixel is to show bared skin.
+        mistaken: (S, S) float32 in [0, 1], where the networks painted the inside of a garment.
+    """
     size, small = len(photo), (SKIN_SIDE, SKIN_SIDE)
     inner = cv2.erode(bare.astype(np.uint8), disc(MARGIN * size))  # outlines are half something else
     seen = cv2.resize((inner if inner.any() else bare).astype(np.float32), small, interpolation=cv2.INTER_AREA)
@@ -101,8 +110,9 @@ def _skin(
     # Around the neck, chin and hair throw their shade on the skin that is seen, and none on the chest below.
     brightness = cv2.GaussianBlur(colours.mean(-1), (0, 0), SHADING_SCALE * SKIN_SIDE)
     bright = seen * (brightness / max(np.average(brightness, weights=seen), 1)) ** CHEST_LIGHT
-    away = cv2.distanceTransform(1 - cv2.resize(neck.astype(np.uint8), small), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    chest = np.clip(2 - away / (CHEST_REACH * SKIN_SIDE), 0, 1)[..., None] * neck.any()
+    other = cv2.resize((~neck).astype(np.uint8), small, interpolation=cv2.INTER_NEAREST)
+    away = cv2.distanceTransform(other, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    chest = np.clip(2 - away / (CHEST_REACH * SKIN_SIDE), 0, 1)[..., None]
     tone = tone + chest * (_spread(colours, bright, SKIN_REACH[-1:]) - tone)
     there = cv2.resize(share[..., 0], small, interpolation=cv2.INTER_AREA)
     # The patches in which the networks see would show as a weave.

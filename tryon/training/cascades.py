@@ -93,14 +93,14 @@ def finished(
         cv2.resize(mask, (side, side), interpolation=cv2.INTER_NEAREST) for mask in (parsing, hidden.astype(np.uint8))
     )
     garment, outline = row["garment_image"], row["garment_parsing"]
-    inside = np.zeros(outline.shape, bool)
+    shown, inside = outline == LABEL[category], np.zeros(outline.shape, bool)
     if row["kind"] != KINDS_OF_PICTURE.index("worn"):
-        inside = inside_at_neck(annotator, garment, outline == LABEL[category], category)
+        inside = inside_at_neck(annotator, garment, shown, category)
     cloth = to_tensor(spread_cloth(garment, outline, category, side, inside))
-    mask = torch.from_numpy(frame_mask(outline == LABEL[category], outline, category, side))[None, None]
+    mask = torch.from_numpy(frame_mask(shown, outline, category, side))[None, None]
     unseen = torch.from_numpy(frame_mask(inside, outline, category, side))[None, None] if inside.any() else None
-    square, shown = dress(photo, parsing, hidden > 0, painted, said, cloth, mask, category, inside=unseen)
-    return np.rint(photo + shown[..., None] * (square.astype(np.float32) - photo)).astype(np.uint8)
+    square, changed = dress(photo, parsing, hidden > 0, painted, said, cloth, mask, category, inside=unseen)
+    return np.rint(photo + changed[..., None] * (square.astype(np.float32) - photo)).astype(np.uint8)
 
 
 def with_networks(pipeline: TryOnPipeline, folder: Path) -> TryOnPipeline:
